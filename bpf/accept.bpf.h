@@ -1,0 +1,208 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* Ports that are opened for others, and the connections that come in: listen, unlisten, accept. */
+#ifndef CONNSNOOP_ACCEPT_BPF_H
+#define CONNSNOOP_ACCEPT_BPF_H
+
+#include "closing.bpf.h"
+
+/* STORE_HASH: note who listens on the port, for the children. */
+static __always_inline void listener_add(const struct conn *c, const struct tuple *t)
+{
+	struct listening_port key = { .netns = t->netns, .lport = t->lport };
+	struct port_owner *known = bpf_map_lookup_elem(&listeners, &key);
+	struct port_owner l = { .owner = c->owner, .socket_cnt = 1, .lorigin = c->lorigin };
+
+	if (known)
+		__sync_fetch_and_add(&known->socket_cnt, 1);
+	else if (bpf_map_update_elem(&listeners, &key, &l, BPF_NOEXIST))
+		lost(EVENT_LISTEN, LOST_MAP);
+}
+
+static __always_inline void listener_remove(const struct tuple *t)
+{
+	struct listening_port key = { .netns = t->netns, .lport = t->lport };
+	struct port_owner *known = bpf_map_lookup_elem(&listeners, &key);
+
+	if (!known)
+		return;
+	if (known->socket_cnt > 1)
+		__sync_fetch_and_add(&known->socket_cnt, -1);
+	else
+		bpf_map_delete_elem(&listeners, &key);
+}
+
+/* The record of a socket whose process has called listen(), for itself and for its children. */
+static __always_inline struct conn *listener_make(struct tcp_sock *tp)
+{
+	struct conn init = { .role = ROLE_LISTENER, .attr = ATTR_LISTEN };
+
+	owner_current(&init.owner);
+	if (!init.owner.pid)
+		init.attr = ATTR_NONE;
+	init.id = sock_cookie((struct sock *)tp);
+	init.lorigin = sock_lorigin((struct sock *)tp);
+	return conn_make(tp, &init);
+}
+
+/* The socket listens, and its port is known. The record stays even if nobody wants to see it. */
+static __always_inline void listen_tell(struct tcp_sock *tp, struct conn *c)
+{
+	struct tuple t = {};
+	struct event *e;
+
+	if (c->flags & CONN_F_TOLD)
+		return;
+	c->flags |= CONN_F_TOLD;
+	tuple_from_tcp(&t, tp);
+	tuple_set_listening(&t);
+	if (cfg.store == STORE_HASH)
+		listener_add(c, &t);
+	if (!wants(EVENT_LISTEN) || !conn_wanted(c, &t))
+		return;
+	e = conn_event_begin(EVENT_LISTEN, EVENT_HEAD_SIZE, bpf_ktime_get_ns(), c, &t);
+	if (!e)
+		return;
+	e->backlog = LOAD(tp, inet_conn.icsk_inet.sk.sk_max_ack_backlog);
+	event_end(e);
+}
+
+/* listen() has succeeded; in the task that called it, unless the owner was read before. */
+static __always_inline int handle_listen(struct tcp_sock *tp)
+{
+	struct conn *c = cfg.owner_at_state ? conn_find(tp) : listener_make(tp);
+
+	if (c && c->role == ROLE_LISTENER)
+		listen_tell(tp, c);
+	return 0;
+}
+
+/* CLOSE -> LISTEN, in the task that called listen(). It may still fail, without its port. */
+static __noinline int handle_listen_state(struct tcp_sock *tp)
+{
+	struct conn *c;
+
+	if (!cfg.owner_at_state)
+		return 0;
+	c = listener_make(tp);
+	if (c && cfg.listen_at_state)
+		listen_tell(tp, c);
+	return 0;
+}
+
+/* LISTEN -> CLOSE. Without a record: it has listened since before the trace. */
+static __noinline int handle_unlisten(struct tcp_sock *tp, struct conn *c)
+{
+	struct conn none = {};
+	struct tuple t = {};
+	struct event *e;
+
+	tuple_from_tcp(&t, tp);
+	tuple_set_listening(&t);
+	if (c) {
+		if (!(c->flags & CONN_F_TOLD))
+			return 0; /* listen() has failed */
+		if (cfg.store == STORE_HASH)
+			listener_remove(&t);
+	} else {
+		none.id = sock_cookie((struct sock *)tp);
+		c = &none;
+	}
+	if (!wants(EVENT_UNLISTEN) || !conn_wanted(c, &t))
+		return 0;
+	e = conn_event_begin(EVENT_UNLISTEN, EVENT_HEAD_SIZE, bpf_ktime_get_ns(), c, &t);
+	if (e)
+		event_end(e);
+	return 0;
+}
+
+/* Whom the child of a listener belongs to until somebody accepts it: the listener's owner. */
+static __always_inline void child_inherit(struct conn *init, const struct conn *clone,
+					  const struct tuple *t)
+{
+	if (clone && clone->role == ROLE_LISTENER) {
+		init->owner = clone->owner;
+		init->lorigin = clone->lorigin;
+	} else if (cfg.store == STORE_HASH) {
+		struct listening_port key = { .netns = t->netns, .lport = t->lport };
+		struct port_owner *l = bpf_map_lookup_elem(&listeners, &key);
+
+		if (!l)
+			return;
+		init->lorigin = l->lorigin;
+		if (l->socket_cnt == 1)
+			init->owner = l->owner;
+	}
+	if (init->owner.pid)
+		init->attr = ATTR_LISTENER;
+}
+
+/* SYN_RECV -> ESTABLISHED of a listener's child, in whatever context its last ACK came. */
+static __noinline int handle_child_established(struct tcp_sock *tp, const struct conn *clone)
+{
+	struct conn init = {
+		.role = ROLE_CHILD,
+		.direction = DIRECTION_IN,
+		.flags = CONN_F_OPEN,
+	};
+	struct tuple t = {};
+
+	tuple_from_tcp(&t, tp);
+	if (!tuple_wanted(&t, DIRECTION_IN)) {
+		conn_drop(tp);
+		return 0;
+	}
+	child_inherit(&init, clone, &t);
+	init.id = sock_cookie((struct sock *)tp);
+	init.established_ns = bpf_ktime_get_ns();
+	conn_make(tp, &init);
+	return 0;
+}
+
+/* The record of an accepted socket that came before the trace, or whose record was lost. */
+static __always_inline struct conn *accepted_make(struct tcp_sock *tp, const struct tuple *t)
+{
+	struct conn init = {
+		.role = ROLE_CHILD,
+		.direction = DIRECTION_IN,
+		.flags = CONN_F_OPEN,
+		.established_ns = bpf_ktime_get_ns(),
+	};
+
+	if (!tuple_wanted(t, DIRECTION_IN))
+		return NULL;
+	init.id = sock_cookie((struct sock *)tp);
+	return conn_make(tp, &init);
+}
+
+/* accept() returns the socket, in the task that called it. */
+static __always_inline int handle_accept(struct tcp_sock *tp)
+{
+	struct conn *c = conn_find(tp);
+	struct tuple t = {};
+	struct event *e;
+
+	tuple_from_tcp(&t, tp);
+	t.lorigin = LORIGIN_NONE; /* a child's lock bits say nothing */
+	if (!c)
+		c = accepted_make(tp, &t);
+	if (!c || c->role != ROLE_CHILD || c->flags & CONN_F_ACCEPTED)
+		return 0;
+	owner_current(&c->owner);
+	c->attr = c->owner.pid ? ATTR_ACCEPT : ATTR_NONE;
+	c->flags |= CONN_F_ACCEPTED;
+	if (!owner_wanted(&c->owner)) {
+		close_forget(tp, c);
+		conn_drop(tp);
+		return 0;
+	}
+	peer_of_accepted(&t, c);
+	if (wants(EVENT_ACCEPT)) {
+		e = conn_event_begin(EVENT_ACCEPT, EVENT_HEAD_SIZE, bpf_ktime_get_ns(), c, &t);
+		if (e)
+			event_end(e);
+	}
+	close_after_accept(tp, c);
+	return 0;
+}
+
+#endif

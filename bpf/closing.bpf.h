@@ -1,0 +1,229 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* The end of open connections: who ended it and why, the totals, and the one `close`. */
+#ifndef CONNSNOOP_CLOSING_BPF_H
+#define CONNSNOOP_CLOSING_BPF_H
+
+#include "connect.bpf.h"
+
+#define SOCK_DONE_BIT 1 /* enum sock_flags: tcp_fin() has seen the other end's FIN */
+
+/* A FIN or reset of this end's own making: the running task closes the connection. */
+static __always_inline void closer_note(struct conn *c)
+{
+	struct task_struct *task = (void *)bpf_get_current_task();
+	__u32 pid = bpf_get_current_pid_tgid() >> 32;
+
+	if (pid == c->owner.pid || BPF_CORE_READ(task, flags) & PF_KTHREAD)
+		return;
+	c->closer_pid = pid;
+	bpf_probe_read_kernel_str(c->closer_comm, COMM_LEN,
+				  BPF_CORE_READ(task, group_leader, comm));
+}
+
+/* A child that has a struct socket was accepted, seen by us or not (io_uring, 32-bit programs). */
+static __always_inline void child_check_accepted(struct tcp_sock *tp, struct conn *c)
+{
+	if (LOAD(tp, inet_conn.icsk_inet.sk.sk_socket))
+		c->flags |= CONN_F_ACCEPTED;
+}
+
+/* ESTABLISHED -> FIN_WAIT1, CLOSE_WAIT -> LAST_ACK: close(), shutdown() or exit, in process context. */
+static __always_inline void handle_fin_sent(struct tcp_sock *tp, struct conn *c)
+{
+	if (!(c->flags & CONN_F_FIN_RECEIVED))
+		c->flags |= CONN_F_FIN_SENT;
+	child_check_accepted(tp, c);
+	closer_note(c);
+}
+
+static __always_inline __u8 close_reason(__u8 conn_flags, int old_state, __u32 error)
+{
+	switch (error) {
+	case 0:
+		break;
+	case ECONNRESET:
+	case EPIPE:
+		return REASON_RESET_RECEIVED;
+	case ETIMEDOUT:
+		return REASON_TIMEOUT;
+	case ECONNABORTED:
+		return REASON_RESET_SENT;
+	default:
+		return REASON_UNREACHABLE;
+	}
+	switch (old_state) {
+	case TCP_ESTABLISHED:
+	case TCP_CLOSE_WAIT:
+	case TCP_FIN_WAIT1:
+		/* no FIN has ended it: data was unread, SO_LINGER 0, or no memory for orphans */
+		return REASON_RESET_SENT;
+	case TCP_LAST_ACK:
+		return REASON_REMOTE;
+	}
+	return conn_flags & CONN_F_FIN_RECEIVED ? REASON_REMOTE : REASON_LOCAL;
+}
+
+static __always_inline void event_set_totals(struct event *e, struct tcp_sock *tp,
+					     const struct conn *c)
+{
+	__u64 flags = LOAD(tp, inet_conn.icsk_inet.sk.__sk_common.skc_flags);
+
+	e->tx_bytes = LOAD(tp, bytes_sent) - LOAD(tp, bytes_retrans);
+	/* a FIN takes a sequence number and is counted as a byte */
+	e->rx_bytes = LOAD(tp, bytes_received);
+	if (e->rx_bytes && flags >> SOCK_DONE_BIT & 1)
+		e->rx_bytes--;
+	e->tx_packets = LOAD(tp, segs_out);
+	e->rx_packets = LOAD(tp, segs_in);
+	e->retrans = LOAD(tp, total_retrans);
+	e->rtt_us = LOAD(tp, srtt_us) >> 3;
+	e->handshake_us = c->handshake_us;
+	if (c->established_ns)
+		e->duration_us = (e->ts_ns - c->established_ns) / 1000;
+	e->closer_pid = c->closer_pid;
+	__builtin_memcpy(e->closer_comm, c->closer_comm, COMM_LEN);
+}
+
+/*
+ * A child was reset while it waits for accept(), which will still return it: its `close` must
+ * follow that `accept`. 0, or negative when there is no room to wait.
+ */
+static __noinline long close_defer(struct tcp_sock *tp, struct conn *c, __u8 reason)
+{
+	__u64 addr = (__u64)tp;
+	struct event e = { .kind = EVENT_CLOSE };
+	struct tuple t = {};
+	long err;
+
+	if (!c)
+		return -1;
+	tuple_from_tcp(&t, tp);
+	event_set_tuple(&e, &t);
+	e.ts_ns = bpf_ktime_get_ns();
+	event_set_totals(&e, tp, c);
+	e.id = c->id;
+	e.direction = c->direction;
+	e.lorigin = c->lorigin;
+	e.reason = reason;
+	err = bpf_map_update_elem(&late_closes, &addr, &e, BPF_ANY);
+	if (!err)
+		c->flags |= CONN_F_CLOSED;
+	return err;
+}
+
+/* Send the close that waited, now that it is known whose it is. */
+static __always_inline void close_send_deferred(struct tcp_sock *tp, const struct conn *c,
+						bool accepted)
+{
+	__u64 addr = (__u64)tp;
+	struct event *late = bpf_map_lookup_elem(&late_closes, &addr), *e;
+	__u8 reason;
+
+	if (!late)
+		return;
+	reason = accepted ? late->reason : REASON_NEVER_ACCEPTED;
+	if (wants(EVENT_CLOSE) && reason_wanted(reason) && owner_wanted(&c->owner)) {
+		e = event_begin(EVENT_CLOSE, sizeof(*e), late->ts_ns);
+		if (e) {
+			__builtin_memcpy(e, late, sizeof(*e));
+			e->owner = c->owner;
+			e->attr = c->attr;
+			e->reason = reason;
+			e->peer_pid = c->peer_pid;
+			__builtin_memcpy(e->peer_comm, c->peer_comm, COMM_LEN);
+			event_end(e);
+		}
+	}
+	bpf_map_delete_elem(&late_closes, &addr);
+}
+
+/* accept() has returned a connection that is already over. */
+static __always_inline void close_after_accept(struct tcp_sock *tp, const struct conn *c)
+{
+	if (!(c->flags & CONN_F_CLOSED))
+		return;
+	close_send_deferred(tp, c, true);
+	conn_drop(tp);
+}
+
+/* Nobody wants to see it any more. */
+static __always_inline void close_forget(struct tcp_sock *tp, const struct conn *c)
+{
+	__u64 addr = (__u64)tp;
+
+	if (c->flags & CONN_F_CLOSED)
+		bpf_map_delete_elem(&late_closes, &addr);
+}
+
+/* Send the `close`, if it is wanted. */
+static __noinline int close_tell(struct tcp_sock *tp, struct conn *c, __u8 reason)
+{
+	struct tuple t = {};
+	struct event *e;
+
+	if (!c || !wants(EVENT_CLOSE) || !reason_wanted(reason))
+		return 0;
+	tuple_from_tcp(&t, tp);
+	if (c->direction == DIRECTION_IN)
+		t.lorigin = LORIGIN_NONE; /* a child's lock bits say nothing */
+	if (!conn_wanted(c, &t))
+		return 0;
+	if (c->role == ROLE_CLIENT)
+		peer_of_client(&t, c);
+	e = conn_event_begin(EVENT_CLOSE, sizeof(*e), bpf_ktime_get_ns(), c, &t);
+	if (!e)
+		return 0;
+	event_set_totals(e, tp, c);
+	e->reason = reason;
+	event_end(e);
+	return 0;
+}
+
+/* Any open state -> CLOSE. Returns false when the record must stay: the close was deferred. */
+static __always_inline bool handle_close(struct tcp_sock *tp, struct conn *c, int old_state)
+{
+	__u32 error = LOAD(tp, inet_conn.icsk_inet.sk.sk_err);
+	__u8 reason = close_reason(c->flags, old_state, error);
+
+	if (c->role == ROLE_CHILD && !(c->flags & CONN_F_ACCEPTED))
+		child_check_accepted(tp, c);
+	if (c->role == ROLE_CHILD && !(c->flags & CONN_F_ACCEPTED)) {
+		if (error && cfg.destroy_seen && !close_defer(tp, c, reason))
+			return false;
+		reason = REASON_NEVER_ACCEPTED;
+	}
+	if (reason == REASON_RESET_SENT)
+		closer_note(c);
+	close_tell(tp, c, reason);
+	return true;
+}
+
+/* The same of a connection without a record: it is older than the trace. */
+static __noinline int handle_old_close(struct tcp_sock *tp, int old_state)
+{
+	struct conn none = { .id = sock_cookie((struct sock *)tp) };
+	__u32 error = LOAD(tp, inet_conn.icsk_inet.sk.sk_err);
+
+	return close_tell(tp, &none, close_reason(0, old_state, error));
+}
+
+/*
+ * The socket is about to be freed. Sends what is still due: the close of a child that was reset and
+ * never accepted, and that of a connection whose change to CLOSE was missed because the state hook
+ * interrupted itself on its CPU.
+ */
+static __always_inline int handle_destroy(struct tcp_sock *tp)
+{
+	struct conn *c = conn_find(tp);
+
+	if (!c)
+		return 0;
+	if (c->flags & CONN_F_CLOSED)
+		close_send_deferred(tp, c, false);
+	else if (c->flags & CONN_F_OPEN)
+		handle_close(tp, c, TCP_CLOSE);
+	conn_drop(tp);
+	return 0;
+}
+
+#endif

@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* Where kernels differ: one accessor for each change, with the commit that made it. */
+#ifndef CONNSNOOP_COMPAT_BPF_H
+#define CONNSNOOP_COMPAT_BPF_H
+
+#include "load.bpf.h"
+
+/* 6.10, 92ef0fd55ac8 ("net: change proto and proto_ops accept type"): the arguments of
+ * inet_csk_accept() went from four to two, and its return value follows them in a fexit's context. */
+struct proto_accept_arg___6_10 {
+	int flags;
+};
+
+static __always_inline struct sock *accept_return(unsigned long long *ctx)
+{
+	if (bpf_core_type_exists(struct proto_accept_arg___6_10))
+		return (struct sock *)ctx[2];
+	return (struct sock *)ctx[4];
+}
+
+/* 6.1, 7f203bc89eb6 ("cgroup: Replace cgroup->ancestor_ids[] with ->ancestors[]") */
+struct cgroup___6_0 {
+	u64 ancestor_ids[0];
+} __attribute__((preserve_access_index));
+
+/* The id of the ancestor of @cgrp that is @level below the root; 0 when @cgrp is not so deep. */
+static __always_inline __u64 cgroup_ancestor_id(struct cgroup *cgrp, __u32 level)
+{
+	__u64 id = 0;
+
+	if ((__u32)BPF_CORE_READ(cgrp, level) < level)
+		return 0;
+	if (bpf_core_field_exists(cgrp->ancestors)) {
+		struct cgroup *ancestor = NULL;
+
+		bpf_probe_read_kernel(&ancestor, sizeof(ancestor), &cgrp->ancestors[level]);
+		id = BPF_CORE_READ(ancestor, kn, id);
+	} else {
+		struct cgroup___6_0 *old = (void *)cgrp;
+
+		bpf_probe_read_kernel(&id, sizeof(id), &old->ancestor_ids[level]);
+	}
+	return id;
+}
+
+/* The system calls that a task is seen to leave, by their numbers for 64-bit programs. */
+#if defined(__TARGET_ARCH_x86)
+#define SYSCALL_NR(regs) ((long)(regs)->orig_ax)
+#define SYSCALL_ARG1(regs) ((regs)->di)
+#define SYSCALL_ARG2(regs) ((regs)->si)
+enum syscall_nr { SYS_CONNECT = 42, SYS_ACCEPT = 43, SYS_BIND = 49, SYS_ACCEPT4 = 288 };
+#elif defined(__TARGET_ARCH_arm64)
+#define SYSCALL_NR(regs) ((long)(regs)->syscallno)
+#define SYSCALL_ARG1(regs) ((regs)->orig_x0)
+#define SYSCALL_ARG2(regs) ((regs)->regs[1])
+enum syscall_nr { SYS_BIND = 200, SYS_ACCEPT = 202, SYS_CONNECT = 203, SYS_ACCEPT4 = 242 };
+#else
+#error "no system call numbers for this architecture"
+#endif
+
+#endif

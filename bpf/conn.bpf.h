@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* What is remembered of a TCP socket: found, made and dropped here, wherever it is kept. */
+#ifndef CONNSNOOP_CONN_BPF_H
+#define CONNSNOOP_CONN_BPF_H
+
+#include "sock.bpf.h"
+
+/*
+ * The record of a socket, or NULL. Where accept() is seen by the socket's address, the records of
+ * accepted sockets are kept by address: what is in their storage then only says so.
+ */
+static __always_inline struct conn *conn_find(struct tcp_sock *tp)
+{
+	__u64 addr = (__u64)tp;
+
+#ifndef PROBED
+	if (cfg.store == STORE_SOCKET) {
+		struct conn *c = bpf_sk_storage_get(&conns, tp, NULL, 0);
+		if (!c || !c->role)
+			return NULL;
+		if (!cfg.accept_by_syscall || c->role != ROLE_ELSEWHERE)
+			return c;
+	}
+#endif
+	return bpf_map_lookup_elem(&conns_by_addr, &addr);
+}
+
+static __always_inline struct conn *conn_make_by_addr(__u64 addr, const struct conn *init)
+{
+	if (bpf_map_update_elem(&conns_by_addr, &addr, init, BPF_ANY)) {
+		lost(init->role == ROLE_CHILD ? EVENT_ACCEPT : EVENT_CONNECT, LOST_MAP);
+		return NULL;
+	}
+	return bpf_map_lookup_elem(&conns_by_addr, &addr);
+}
+
+/* Make the record of a socket from @init, in place of any that it had. */
+static __always_inline struct conn *conn_make(struct tcp_sock *tp, const struct conn *init)
+{
+#ifndef PROBED
+	if (cfg.store == STORE_SOCKET) {
+		struct conn *c = bpf_sk_storage_get(&conns, tp, NULL, BPF_SK_STORAGE_GET_F_CREATE);
+
+		if (!c) {
+			lost(init->role == ROLE_CHILD ? EVENT_ACCEPT : EVENT_CONNECT,
+			     LOST_STORAGE);
+			return NULL;
+		}
+		if (cfg.accept_by_syscall && init->role == ROLE_CHILD) {
+			c->role = ROLE_ELSEWHERE;
+			return conn_make_by_addr((__u64)tp, init);
+		}
+		*c = *init;
+		return c;
+	}
+#endif
+	return conn_make_by_addr((__u64)tp, init);
+}
+
+/* Forget a socket. Its storage stays until the socket goes: deleting it costs more. */
+static __always_inline void conn_drop(struct tcp_sock *tp)
+{
+	__u64 addr = (__u64)tp;
+
+#ifndef PROBED
+	if (cfg.store == STORE_SOCKET) {
+		struct conn *c = bpf_sk_storage_get(&conns, tp, NULL, 0);
+		__u8 role;
+
+		if (!c)
+			return;
+		role = c->role;
+		c->role = 0;
+		if (!cfg.accept_by_syscall || role != ROLE_ELSEWHERE)
+			return;
+	}
+#endif
+	bpf_map_delete_elem(&conns_by_addr, &addr);
+}
+
+/* Begin an event about a connection: all but what its kind adds. */
+static __always_inline struct event *conn_event_begin(enum event_kind kind, __u64 size, __u64 now_ns,
+						      const struct conn *c, const struct tuple *t)
+{
+	struct event *e = event_begin(kind, size, now_ns);
+
+	if (!e)
+		return NULL;
+	event_set_tuple(e, t);
+	e->id = c->id;
+	e->owner = c->owner;
+	e->attr = c->attr;
+	e->direction = c->direction;
+	if (c->lorigin)
+		e->lorigin = c->lorigin;
+	e->peer_pid = c->peer_pid;
+	__builtin_memcpy(e->peer_comm, c->peer_comm, COMM_LEN);
+	return e;
+}
+
+/* Is what happens to this socket to be told? Its record says who owns it. */
+static __always_inline bool conn_wanted(const struct conn *c, const struct tuple *t)
+{
+	return owner_wanted(&c->owner) && tuple_wanted(t, c->direction);
+}
+
+#endif

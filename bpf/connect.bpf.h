@@ -1,0 +1,179 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* Connections that are opened from here: connect, established, fail. */
+#ifndef CONNSNOOP_CONNECT_BPF_H
+#define CONNSNOOP_CONNECT_BPF_H
+
+#include "peer.bpf.h"
+
+/* The record of a socket whose process has called connect(); NULL if nobody wants to see it. */
+static __always_inline struct conn *client_make(struct tcp_sock *tp, __u64 now_ns)
+{
+	struct conn init = {
+		.role = ROLE_CLIENT,
+		.attr = ATTR_CONNECT,
+		.direction = DIRECTION_OUT,
+		.start_ns = now_ns,
+	};
+
+	owner_current(&init.owner);
+	if (!init.owner.pid)
+		init.attr = ATTR_NONE;
+	if (!owner_wanted(&init.owner))
+		return NULL;
+	init.id = sock_cookie((struct sock *)tp);
+	init.lorigin = sock_lorigin((struct sock *)tp);
+	return conn_make(tp, &init);
+}
+
+/* CLOSE -> SYN_SENT, in the task that connects; the local port may not be known yet. */
+static __noinline int handle_syn_sent(struct tcp_sock *tp)
+{
+	if (cfg.accept_by_syscall) {
+		__u64 pid_tgid = bpf_get_current_pid_tgid();
+		__u8 one = 1;
+
+		bpf_map_update_elem(&connecting, &pid_tgid, &one, BPF_ANY);
+	}
+	if (cfg.owner_at_state)
+		client_make(tp, bpf_ktime_get_ns());
+	return 0;
+}
+
+static __always_inline void connect_tell(struct tcp_sock *tp, struct conn *c,
+					 const struct tuple *t)
+{
+	struct event *e;
+
+	c->flags |= CONN_F_TOLD;
+	if (tuple_is_local(t))
+		peer_tell(t, c, 0);
+	if (!wants(EVENT_CONNECT))
+		return;
+	e = conn_event_begin(EVENT_CONNECT, EVENT_HEAD_SIZE, c->start_ns, c, t);
+	if (e)
+		event_end(e);
+}
+
+/* tcp_connect(): the SYN is about to leave, the socket pair is complete. */
+static __always_inline int handle_connect(struct tcp_sock *tp)
+{
+	struct conn *c = conn_find(tp);
+	struct tuple t = {};
+
+	if (cfg.owner_at_state) {
+		if (!c)
+			return 0;
+	} else {
+		c = client_make(tp, bpf_ktime_get_ns());
+		if (!c)
+			return 0;
+	}
+	tuple_from_tcp(&t, tp);
+	if (tuple_wanted(&t, DIRECTION_OUT))
+		connect_tell(tp, c, &t);
+	else
+		conn_drop(tp);
+	return 0;
+}
+
+/* SYN_SENT -> ESTABLISHED, in whatever context the SYN+ACK came. */
+static __noinline int handle_client_established(struct tcp_sock *tp, struct conn *c)
+{
+	__u64 now_ns = bpf_ktime_get_ns();
+	struct tuple t = {};
+	struct event *e;
+
+	if (!c)
+		return 0;
+	tuple_from_tcp(&t, tp);
+	if (cfg.connect_late && !(c->flags & CONN_F_TOLD)) {
+		if (!tuple_wanted(&t, DIRECTION_OUT)) {
+			conn_drop(tp);
+			return 0;
+		}
+		connect_tell(tp, c, &t);
+	}
+	c->established_ns = now_ns;
+	c->handshake_us = (now_ns - c->start_ns) / 1000;
+	c->flags |= CONN_F_OPEN;
+	if (!wants(EVENT_ESTABLISHED))
+		return 0;
+	peer_of_client(&t, c);
+	e = conn_event_begin(EVENT_ESTABLISHED, EVENT_HEAD_SIZE, now_ns, c, &t);
+	if (!e)
+		return 0;
+	e->handshake_us = c->handshake_us;
+	event_end(e);
+	return 0;
+}
+
+/*
+ * SYN_SENT -> CLOSE. What failed before any SYN is told by handle_connect_return(), which knows
+ * the errno. Without an error on the socket it was the process that gave up.
+ */
+static __noinline int handle_connect_failed(struct tcp_sock *tp, struct conn *c)
+{
+	__u32 error = LOAD(tp, inet_conn.icsk_inet.sk.sk_err);
+	struct tuple t = {};
+	struct event *e;
+
+	if (!c)
+		return 0;
+	tuple_from_tcp(&t, tp);
+	if (cfg.connect_late && t.lport && tuple_wanted(&t, DIRECTION_OUT))
+		connect_tell(tp, c, &t);
+	if (!(c->flags & CONN_F_TOLD) || !wants(EVENT_FAIL))
+		return 0;
+	e = conn_event_begin(EVENT_FAIL, EVENT_HEAD_SIZE, bpf_ktime_get_ns(), c, &t);
+	if (!e)
+		return 0;
+	e->error = error ?: ECANCELED;
+	e->phase = error ? PHASE_HANDSHAKE : PHASE_CANCELLED;
+	e->retrans = LOAD(tp, total_retrans);
+	event_end(e);
+	return 0;
+}
+
+/*
+ * connect() has failed before any SYN. @addr: what the process asked for, up to a sockaddr_in6 read
+ * from where it was; @error: errno.
+ */
+static __always_inline void connect_fail_locally(struct sock *sk, const struct sockaddr_in6 *addr,
+						 __u32 error)
+{
+	const struct sockaddr_in *addr4 = (const void *)addr;
+	struct conn c = { .attr = ATTR_CONNECT, .direction = DIRECTION_OUT };
+	struct tuple t = {};
+	struct event *e;
+
+	if (!wants(EVENT_FAIL) || !proto_wanted(IPPROTO_TCP))
+		return;
+	owner_current(&c.owner);
+	tuple_from_sock(&t, sk, IPPROTO_TCP, LOAD(sk, __sk_common.skc_num));
+	__builtin_memset(t.raddr, 0, ADDR_LEN);
+	if (addr->sin6_family == AF_INET6) {
+		t.ipv = addr_normalise(t.raddr, addr->sin6_addr.in6_u.u6_addr32);
+		t.rport = bpf_ntohs(addr->sin6_port);
+	} else if (addr->sin6_family == AF_INET) {
+		t.ipv = 4;
+		__builtin_memcpy(t.raddr, &addr4->sin_addr, 4);
+		t.rport = bpf_ntohs(addr4->sin_port);
+	} else {
+		return;
+	}
+	if (t.ipv == 4 && LOAD(sk, __sk_common.skc_family) == AF_INET6)
+		t.flags |= EVENT_F_MAPPED;
+	t.flags |= EVENT_F_REMOTE;
+	c.id = sock_cookie(sk);
+	c.lorigin = sock_lorigin(sk);
+	if (!conn_wanted(&c, &t))
+		return;
+	e = conn_event_begin(EVENT_FAIL, EVENT_HEAD_SIZE, bpf_ktime_get_ns(), &c, &t);
+	if (!e)
+		return;
+	e->error = error;
+	e->phase = PHASE_LOCAL;
+	event_end(e);
+}
+
+#endif

@@ -1,0 +1,310 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* Settings, maps and the records in them: what each maps, who inserts, who deletes, who reads. */
+#ifndef CONNSNOOP_MAPS_BPF_H
+#define CONNSNOOP_MAPS_BPF_H
+
+#include "load.bpf.h"
+
+/* Where a socket is: both ends and the namespace. Addresses as in struct event. */
+struct tuple {
+	__u8 laddr[ADDR_LEN];
+	__u8 raddr[ADDR_LEN];
+	__u32 netns;
+	__u16 lport;
+	__u16 rport;
+	__u8 ipv;
+	__u8 proto;
+	__u8 lorigin;
+	__u8 flags; /* EVENT_F_* */
+};
+
+enum role { ROLE_CLIENT = 1, ROLE_LISTENER, ROLE_CHILD, ROLE_ELSEWHERE /* see conn_find() */ };
+
+#define CONN_F_TOLD 1	/* its `connect` or `listen` was emitted */
+#define CONN_F_OPEN 2		/* its `established` or `accept` is due or out, its `close` is due */
+#define CONN_F_ACCEPTED 4
+#define CONN_F_FIN_SENT 8	/* this end's FIN was the first */
+#define CONN_F_FIN_RECEIVED 16	/* the other end's FIN was the first */
+#define CONN_F_CLOSED 32	/* its `close` was emitted, or waits in late_closes */
+
+/* What is remembered of a TCP socket, from its first event to its last. */
+struct conn {
+	struct owner owner;
+	__u64 id;
+	__u64 start_ns;		/* connect: the SYN */
+	__u64 established_ns;
+	__u32 handshake_us;
+	__u32 closer_pid;
+	char closer_comm[COMM_LEN];
+	__u32 peer_pid;
+	char peer_comm[COMM_LEN];
+	__u8 role;
+	__u8 attr;
+	__u8 direction;
+	__u8 lorigin;
+	__u8 flags; /* CONN_F_* */
+	__u8 reserved[7];
+};
+
+/* A UDP flow: one socket and one peer. */
+struct flow_key {
+	__u64 id; /* of the socket */
+	__u8 raddr[ADDR_LEN];
+	__u16 rport;
+	__u8 ipv;
+	__u8 reserved[5];
+};
+
+struct flow {
+	struct owner owner;
+	struct tuple tuple;
+	__u64 start_ns;
+	__u64 last_ns;
+	__u64 tx_bytes;
+	__u64 rx_bytes;
+	__u64 tx_packets;
+	__u64 rx_packets;
+	__u8 attr;
+	__u8 direction;
+	__u8 reserved[6];
+};
+
+/* A UDP socket that is bound to a port that it named, or has flows. */
+struct udp_socket {
+	struct owner owner; /* who bound it; pid 0: not seen */
+	struct flow_key first; /* its first flow */
+	__u32 flow_cnt; /* flows ever opened, those that went idle included */
+	__u32 listening;
+};
+
+SHARED const volatile struct config cfg;
+SHARED struct shared shared;
+
+/* Everything for the loader. Written by event_end() and exe_send(), read by src/tracer.c. */
+SHARED struct {
+	__uint(type, BPF_MAP_TYPE_RINGBUF);
+	__uint(max_entries, 16 << 20);
+} events SEC(".maps");
+
+/*
+ * (event_kind * LOST_REASON_CNT + lost_reason) -> events lost on this CPU since the start. Only
+ * grows. Written by lost(), read by src/tracer.c.
+ */
+SHARED struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, EVENT_KIND_CNT * LOST_REASON_CNT);
+	__type(key, __u32);
+	__type(value, __u64);
+} losses SEC(".maps");
+
+/*
+ * STORE_SOCKET: socket -> struct conn. Inserted by conn_make(), by the kernel for a child of a
+ * listener (BPF_F_CLONE); deleted by conn_drop() and by the kernel with the socket.
+ */
+SHARED struct {
+	__uint(type, BPF_MAP_TYPE_SK_STORAGE);
+	__uint(map_flags, BPF_F_NO_PREALLOC | BPF_F_CLONE);
+	__type(key, int);
+	__type(value, struct conn);
+} conns SEC(".maps");
+
+/*
+ * STORE_HASH, and accepted sockets where accept() is seen by address: address of the socket ->
+ * struct conn. Inserted by conn_make(); deleted by conn_drop() when the socket is closed, and by
+ * handle_destroy() in any case, before its address can be used again.
+ */
+SHARED struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 65536);
+	__type(key, __u64);
+	__type(value, struct conn);
+} conns_by_addr SEC(".maps");
+
+/*
+ * STORE_HASH: a listening port -> who listens, for the children that do not inherit.
+ * Inserted by handle_listen(), deleted when its last listener is closed.
+ */
+struct listening_port {
+	__u32 netns;
+	__u32 lport;
+};
+struct port_owner {
+	struct owner owner;
+	__u64 socket_cnt; /* more than one: which of them a child belongs to is not known */
+	__u8 lorigin;
+	__u8 reserved[7];
+};
+SHARED struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 4096);
+	__type(key, struct listening_port);
+	__type(value, struct port_owner);
+} listeners SEC(".maps");
+
+/*
+ * Address of a child that was reset while it waited for accept() -> its `close`, to follow the
+ * `accept` that may still come. Inserted by close_defer(), deleted by handle_accept() and
+ * handle_destroy().
+ */
+SHARED struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 1024);
+	__type(key, __u64);
+	__type(value, struct event);
+} late_closes SEC(".maps");
+
+/*
+ * A connection inside this machine, as its one end sees it -> who that end is, for the other end
+ * to print. Inserted by peer_tell(), read by peer_find(); the least recently used go.
+ */
+struct peer_key {
+	__u8 laddr[ADDR_LEN];
+	__u8 raddr[ADDR_LEN];
+	__u32 netns;
+	__u16 lport;
+	__u16 rport;
+};
+struct peer {
+	__u64 id;	/* socket of this end */
+	__u64 other_id; /* socket of the other end, 0 if not known */
+	__u32 pid;
+	char comm[COMM_LEN];
+	__u32 reserved;
+};
+SHARED struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 16384);
+	__type(key, struct peer_key);
+	__type(value, struct peer);
+} peers SEC(".maps");
+
+/*
+ * pid -> which exe_record was sent for it. Inserted by exe_key(); the least recently used go, and
+ * are sent again.
+ */
+struct exe_sent {
+	__u64 start_ns;	/* of the process: pids are used again */
+	__u64 exe_file; /* address: another one after exec */
+	__u64 key;
+};
+SHARED struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 8192);
+	__type(key, __u32);
+	__type(value, struct exe_sent);
+} exes SEC(".maps");
+
+/*
+ * Arguments of a function between its kprobe and its kretprobe: tid and function -> arguments.
+ * Inserted by the kprobe, deleted by the kretprobe; the least recently used go, so that a missed
+ * kretprobe leaves nothing for ever.
+ */
+struct call_key {
+	__u64 pid_tgid;
+	__u64 function; /* enum of probed.bpf.c */
+};
+struct call {
+	__u64 arg[3];
+};
+SHARED struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 8192);
+	__type(key, struct call_key);
+	__type(value, struct call);
+} calls SEC(".maps");
+
+/*
+ * tid -> 1 while its connect() has come to SYN_SENT: what it returns is then no local failure.
+ * Inserted by handle_syn_sent(), deleted by the exit of connect(). Only with accept_by_syscall.
+ */
+SHARED struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 8192);
+	__type(key, __u64);
+	__type(value, __u8);
+} connecting SEC(".maps");
+
+/* UDP flows. Inserted by flow_open(), deleted by flow_close(): idle, or the socket is gone. */
+SHARED struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 16384);
+	__type(key, struct flow_key);
+	__type(value, struct flow);
+} flows SEC(".maps");
+
+/* Socket cookie -> UDP socket. Inserted by flow_open(), handle_udp_bind(); deleted by
+ * handle_udp_destroy(). */
+SHARED struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 16384);
+	__type(key, __u64);
+	__type(value, struct udp_socket);
+} udp_sockets SEC(".maps");
+
+/*
+ * Cookie of a UDP socket with several flows that was closed -> when (CLOCK_MONOTONIC ns). Inserted
+ * by handle_udp_destroy(), read by the sweep, deleted by src/tracer.c after it.
+ */
+SHARED struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 4096);
+	__type(key, __u64);
+	__type(value, __u64);
+} dead_udp_sockets SEC(".maps");
+
+/* The values of the filters, written once by src/tracer.c, read by filter.bpf.h. */
+SHARED struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 1024);
+	__type(key, __u32);
+	__type(value, __u8);
+} filter_pids SEC(".maps");
+
+SHARED struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 1024);
+	__type(key, __u32);
+	__type(value, __u8);
+} filter_uids SEC(".maps");
+
+SHARED struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 1024);
+	__type(key, char[COMM_LEN]);
+	__type(value, __u8);
+} filter_comms SEC(".maps");
+
+/* port -> PORT_SET_* */
+SHARED struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 65536);
+	__type(key, __u32);
+	__type(value, __u8);
+} filter_ports SEC(".maps");
+
+/* Networks -> NET_INCLUDE or NET_EXCLUDE: the longest prefix decides. */
+struct net4_key {
+	__u32 prefix_len;
+	__u8 addr[4];
+};
+struct net6_key {
+	__u32 prefix_len;
+	__u8 addr[ADDR_LEN];
+};
+SHARED struct {
+	__uint(type, BPF_MAP_TYPE_LPM_TRIE);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, 1024);
+	__type(key, struct net4_key);
+	__type(value, __u8);
+} filter_nets4 SEC(".maps");
+
+SHARED struct {
+	__uint(type, BPF_MAP_TYPE_LPM_TRIE);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, 1024);
+	__type(key, struct net6_key);
+	__type(value, __u8);
+} filter_nets6 SEC(".maps");
+
+#endif

@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * Who is running: the task as an owner, and the path of its executable. Only for hooks that run in
+ * the context of the process that made the call.
+ */
+#ifndef CONNSNOOP_OWNER_BPF_H
+#define CONNSNOOP_OWNER_BPF_H
+
+#include "compat.bpf.h"
+#include "emit.bpf.h"
+
+#define PATH_DEPTH_MAX 40
+#define NAME_LEN_MAX 256
+
+/* Room for a last name beyond the mask that bounds the offset. */
+struct exe_buffer {
+	struct exe_record record;
+	char slack[NAME_LEN_MAX];
+};
+
+/*
+ * Write the components of @path into @r, leaf first, as seen from the root of its own mount
+ * namespace. 0, or -1 when it does not fit or has no end. The length is kept in @r alone: in a
+ * register, the verifier would follow each of its values through the loop.
+ */
+static __noinline int path_components(struct path *path, struct exe_record *r)
+{
+	struct dentry *d = BPF_CORE_READ(path, dentry);
+	struct vfsmount *vfs = BPF_CORE_READ(path, mnt);
+	struct mount *m = (void *)vfs - bpf_core_field_offset(struct mount, mnt);
+	volatile __u32 *len = &r->len;
+
+	*len = 0;
+	for (int i = 0; i < PATH_DEPTH_MAX; i++) {
+		struct dentry *parent = BPF_CORE_READ(d, d_parent);
+		__u32 offset = *len;
+		long n;
+
+		if (d == BPF_CORE_READ(m, mnt.mnt_root)) {
+			struct mount *above = BPF_CORE_READ(m, mnt_parent);
+
+			if (above == m)
+				return 0;
+			d = BPF_CORE_READ(m, mnt_mountpoint);
+			m = above;
+			continue;
+		}
+		if (d == parent || offset >= EXE_PATH_MAX)
+			return -1;
+		n = bpf_probe_read_kernel_str(r->path + (offset & (EXE_PATH_MAX - 1)),
+					      NAME_LEN_MAX, BPF_CORE_READ(d, d_name.name));
+		if (n <= 1)
+			return -1;
+		*len = offset + n;
+		d = parent;
+	}
+	return -1;
+}
+
+/* Send the path of @exe_file under @key. 0, or -1 when there was no room or no path. */
+static __noinline int exe_send(struct file *exe_file, __u64 key)
+{
+	struct path *path = (void *)exe_file + bpf_core_field_offset(struct file, f_path);
+	struct exe_buffer *b = bpf_ringbuf_reserve(&events, sizeof(*b), 0);
+
+	if (!b)
+		return -1;
+	if (path_components(path, &b->record) || b->record.len > EXE_PATH_MAX) {
+		bpf_ringbuf_discard(b, BPF_RB_NO_WAKEUP);
+		return -1;
+	}
+	b->record.kind = RECORD_EXE;
+	b->record.key = key;
+	bpf_ringbuf_submit(b, BPF_RB_NO_WAKEUP);
+	return 0;
+}
+
+/* The key of the record that has the path of this process' executable; sends it the first time. */
+static __always_inline __u64 exe_key(__u32 pid, __u64 start_ns, struct file *exe_file)
+{
+	struct exe_sent *known, sent = { .start_ns = start_ns, .exe_file = (__u64)exe_file };
+
+	if (!exe_file)
+		return 0;
+	known = bpf_map_lookup_elem(&exes, &pid);
+	if (known && known->start_ns == start_ns && known->exe_file == (__u64)exe_file)
+		return known->key;
+	/* unique: no two CPUs share the low bits, and none is twice here in a nanosecond */
+	sent.key = bpf_ktime_get_ns() << 8 | (bpf_get_smp_processor_id() & 0xff);
+	if (exe_send(exe_file, sent.key))
+		sent.key = 0; /* the path stays unknown: it is not tried for each connection */
+	bpf_map_update_elem(&exes, &pid, &sent, BPF_ANY);
+	return sent.key;
+}
+
+#define OWNER_FROM_TASK(o, task, load)                                                             \
+	do {                                                                                       \
+		struct task_struct *leader = load(task, group_leader);                             \
+                                                                                                   \
+		(o)->pid = load(task, tgid);                                                       \
+		(o)->tid = load(task, pid);                                                        \
+		(o)->ppid = load(task, real_parent, tgid);                                         \
+		(o)->uid = load(task, cred, uid.val);                                              \
+		(o)->cgroup_id = load(task, cgroups, dfl_cgrp, kn, id);                            \
+		bpf_probe_read_kernel_str((o)->comm, COMM_LEN, leader->comm);                      \
+		(o)->exe_key = exe_key((o)->pid, load(leader, start_boottime),                     \
+				       load(task, mm, exe_file));                                  \
+	} while (0)
+
+/*
+ * The running task as an owner: the process, not the thread, and not the io_uring worker that
+ * works for it. All zero for a kernel thread.
+ */
+static __noinline int owner_current(struct owner *o)
+{
+	struct task_struct *task = (void *)bpf_get_current_task();
+
+	if (!o)
+		return 0;
+	__builtin_memset(o, 0, sizeof(*o));
+	if (BPF_CORE_READ(task, flags) & PF_KTHREAD)
+		return 0;
+#ifndef PROBED
+	if (cfg.task_btf) {
+		struct task_struct *typed = bpf_get_current_task_btf();
+
+		OWNER_FROM_TASK(o, typed, TYPED_LOAD);
+	} else
+#endif
+		OWNER_FROM_TASK(o, task, PROBE_LOAD);
+	/* answers the filter --cgroup here, where the task is at hand: see owner_wanted() */
+	if (cfg.filters & FILTER_CGROUP &&
+	    cgroup_ancestor_id(BPF_CORE_READ(task, cgroups, dfl_cgrp), cfg.cgroup_level) !=
+		    cfg.cgroup_id)
+		o->cgroup_id = 0;
+	return 0;
+}
+
+#endif

@@ -1,0 +1,442 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/*
+ * The hooks that get addresses without a type: kprobes, the exit of system calls, cgroup hooks.
+ * Each only unpacks its arguments; the handlers are those of typed.bpf.c, compiled for
+ * bpf_probe_read_kernel().
+ */
+#define PROBED
+#include "state.bpf.h"
+#include "udp.bpf.h"
+
+char LICENSE[] SEC("license") = "Dual BSD/GPL";
+
+static __always_inline struct tcp_sock *to_tcp_sock(struct sock *sk)
+{
+	return sk && LOAD(sk, sk_protocol) == IPPROTO_TCP ? (struct tcp_sock *)sk : NULL;
+}
+
+/* --- arguments of a function, kept for its return ------------------------------------------- */
+
+enum function { TCP_V4_CONNECT, TCP_V6_CONNECT, LISTEN_START, UDP_SENDMSG, UDPV6_SENDMSG, GET_PORT };
+
+static __always_inline int call_enter(enum function function, __u64 arg0, __u64 arg1, __u64 arg2)
+{
+	struct call_key key = { bpf_get_current_pid_tgid(), function };
+	struct call call = { { arg0, arg1, arg2 } };
+
+	bpf_map_update_elem(&calls, &key, &call, BPF_ANY);
+	return 0;
+}
+
+/* Take the arguments back; false when the call began before the trace. */
+static __always_inline bool call_leave(enum function function, struct call *call)
+{
+	struct call_key key = { bpf_get_current_pid_tgid(), function };
+	struct call *known = bpf_map_lookup_elem(&calls, &key);
+
+	if (!known)
+		return false;
+	*call = *known;
+	bpf_map_delete_elem(&calls, &key);
+	return true;
+}
+
+/* --- TCP ------------------------------------------------------------------------------------ */
+
+SEC("kprobe/tcp_set_state")
+int BPF_KPROBE(tcp_set_state_kprobe, struct sock *sk, int state)
+{
+	struct tcp_sock *tp = to_tcp_sock(sk);
+
+	return tp ? handle_state(tp, LOAD(sk, __sk_common.skc_state), state) : 0;
+}
+
+SEC("kprobe/tcp_connect")
+int BPF_KPROBE(tcp_connect_kprobe, struct sock *sk)
+{
+	struct tcp_sock *tp = to_tcp_sock(sk);
+
+	return tp ? handle_connect(tp) : 0;
+}
+
+static __always_inline int connect_return(enum function function, int ret)
+{
+	struct sockaddr_in6 addr = {};
+	struct sock *sk;
+	struct call call;
+
+	if (!call_leave(function, &call) || ret >= 0)
+		return 0;
+	sk = (struct sock *)call.arg[0];
+	/* for a mapped address tcp_v6_connect() has called the other, and tells by itself */
+	if (function == TCP_V4_CONNECT && LOAD(sk, __sk_common.skc_family) != AF_INET)
+		return 0;
+	bpf_probe_read_kernel(&addr, call.arg[2] < sizeof(addr) ? sizeof(struct sockaddr_in) :
+								  sizeof(addr), (void *)call.arg[1]);
+	connect_fail_locally(sk, &addr, -ret);
+	return 0;
+}
+
+SEC("kprobe/tcp_v4_connect")
+int BPF_KPROBE(tcp_v4_connect_kprobe, struct sock *sk, struct sockaddr *uaddr, int len)
+{
+	return call_enter(TCP_V4_CONNECT, (__u64)sk, (__u64)uaddr, len);
+}
+
+SEC("kretprobe/tcp_v4_connect")
+int BPF_KRETPROBE(tcp_v4_connect_kretprobe, int ret)
+{
+	return connect_return(TCP_V4_CONNECT, ret);
+}
+
+SEC("kprobe/tcp_v6_connect")
+int BPF_KPROBE(tcp_v6_connect_kprobe, struct sock *sk, struct sockaddr *uaddr, int len)
+{
+	return call_enter(TCP_V6_CONNECT, (__u64)sk, (__u64)uaddr, len);
+}
+
+SEC("kretprobe/tcp_v6_connect")
+int BPF_KRETPROBE(tcp_v6_connect_kretprobe, int ret)
+{
+	return connect_return(TCP_V6_CONNECT, ret);
+}
+
+SEC("kretprobe/inet_csk_accept")
+int BPF_KRETPROBE(inet_csk_accept_kretprobe, struct sock *sk)
+{
+	struct tcp_sock *tp = to_tcp_sock(sk);
+
+	return tp ? handle_accept(tp) : 0;
+}
+
+SEC("kprobe/inet_csk_listen_start")
+int BPF_KPROBE(inet_csk_listen_start_kprobe, struct sock *sk)
+{
+	return call_enter(LISTEN_START, (__u64)sk, 0, 0);
+}
+
+SEC("kretprobe/inet_csk_listen_start")
+int BPF_KRETPROBE(inet_csk_listen_start_kretprobe, int ret)
+{
+	struct tcp_sock *tp;
+	struct call call;
+
+	if (!call_leave(LISTEN_START, &call) || ret)
+		return 0;
+	tp = to_tcp_sock((struct sock *)call.arg[0]);
+	return tp ? handle_listen(tp) : 0;
+}
+
+SEC("kprobe/tcp_v4_destroy_sock")
+int BPF_KPROBE(tcp_v4_destroy_sock_kprobe, struct sock *sk)
+{
+	struct tcp_sock *tp = to_tcp_sock(sk);
+
+	return tp ? handle_destroy(tp) : 0;
+}
+
+/* --- system calls, for kernels without kprobes and trampolines ------------------------------ */
+
+/* The struct sock behind a descriptor of the running task; NULL when it is no inet socket. */
+static __always_inline struct sock *sock_of_fd(__u32 fd)
+{
+	struct task_struct *task = (void *)bpf_get_current_task();
+	struct fdtable *fdt = LOAD(task, files, fdt);
+	struct file **slot = LOAD(fdt, fd), *file = NULL;
+	struct socket *socket;
+	struct sock *sk;
+	__u16 family;
+
+	if (fd >= LOAD(fdt, max_fds))
+		return NULL;
+	bpf_probe_read_kernel(&file, sizeof(file), slot + fd);
+	if (!file)
+		return NULL;
+	/* any file has private data: only a socket's points back at it */
+	socket = LOAD(file, private_data);
+	if (!socket || LOAD(socket, file) != file)
+		return NULL;
+	sk = LOAD(socket, sk);
+	if (!sk)
+		return NULL;
+	family = LOAD(sk, __sk_common.skc_family);
+	return family == AF_INET || family == AF_INET6 ? sk : NULL;
+}
+
+static __always_inline int accept_exit(long ret)
+{
+	struct tcp_sock *tp;
+
+	if (ret < 0)
+		return 0;
+	tp = to_tcp_sock(sock_of_fd(ret));
+	return tp ? handle_accept(tp) : 0;
+}
+
+/*
+ * What a connect() returns that has not come to SYN_SENT: a local failure, unless it says that the
+ * socket is busy with another attempt, or reports how that one ended.
+ */
+static __always_inline bool connect_error_is_local(long error)
+{
+	switch (error) {
+	case EINPROGRESS:
+	case EALREADY:
+	case EISCONN:
+	case EINTR:
+	case EFAULT:
+	case EINVAL:
+	case EBADF:
+	case EAFNOSUPPORT:
+	case ECONNREFUSED:
+	case ECONNRESET:
+	case ECONNABORTED:
+	case ETIMEDOUT:
+		return false;
+	}
+	return error < ERESTARTSYS;
+}
+
+static __always_inline int connect_exit(struct pt_regs *regs, long ret)
+{
+	__u64 pid_tgid = bpf_get_current_pid_tgid();
+	struct sockaddr_in6 addr = {};
+	struct tcp_sock *tp;
+
+	if (!bpf_map_delete_elem(&connecting, &pid_tgid))
+		return 0;
+	if (ret >= 0 || !connect_error_is_local(-ret))
+		return 0;
+	tp = to_tcp_sock(sock_of_fd(SYSCALL_ARG1(regs)));
+	if (!tp)
+		return 0;
+	/* the process may have changed it since: then it has lied to itself */
+	if (bpf_probe_read_user(&addr, sizeof(addr), (void *)SYSCALL_ARG2(regs)))
+		bpf_probe_read_user(&addr, sizeof(struct sockaddr_in), (void *)SYSCALL_ARG2(regs));
+	connect_fail_locally((struct sock *)tp, &addr, -ret);
+	return 0;
+}
+
+static __always_inline int bind_exit(struct pt_regs *regs, long ret)
+{
+	struct sock *sk;
+
+	if (ret)
+		return 0;
+	sk = sock_of_fd(SYSCALL_ARG1(regs));
+	if (!sk || !(LOAD_BITS(sk, sk_userlocks) & SOCK_BINDPORT_LOCK))
+		return 0;
+	return handle_udp_bind(sk, LOAD(sk, __sk_common.skc_num));
+}
+
+/*
+ * Every system call of the machine ends here, so the first thing is to leave. A system call of a
+ * 32-bit program has other numbers: what is taken for one of these fails the tests of sock_of_fd().
+ */
+SEC("tp_btf/sys_exit")
+int BPF_PROG(sys_exit_tp, struct pt_regs *regs, long ret)
+{
+	switch (SYSCALL_NR(regs)) {
+	case SYS_ACCEPT:
+	case SYS_ACCEPT4:
+		return accept_exit(ret);
+	case SYS_CONNECT:
+		return connect_exit(regs, ret);
+	case SYS_BIND:
+		return bind_exit(regs, ret);
+	}
+	return 0;
+}
+
+/* --- UDP ------------------------------------------------------------------------------------ */
+
+SEC("kprobe/udp_sendmsg")
+int BPF_KPROBE(udp_sendmsg_kprobe, struct sock *sk, struct msghdr *msg)
+{
+	return call_enter(UDP_SENDMSG, (__u64)sk, (__u64)msg, 0);
+}
+
+static __always_inline int udp_send_return(enum function function, int ret)
+{
+	struct call call;
+
+	if (!call_leave(function, &call))
+		return 0;
+	return handle_udp_send((struct sock *)call.arg[0], (struct msghdr *)call.arg[1], ret,
+			       function == UDP_SENDMSG);
+}
+
+SEC("kretprobe/udp_sendmsg")
+int BPF_KRETPROBE(udp_sendmsg_kretprobe, int ret)
+{
+	return udp_send_return(UDP_SENDMSG, ret);
+}
+
+SEC("kprobe/udpv6_sendmsg")
+int BPF_KPROBE(udpv6_sendmsg_kprobe, struct sock *sk, struct msghdr *msg)
+{
+	return call_enter(UDPV6_SENDMSG, (__u64)sk, (__u64)msg, 0);
+}
+
+SEC("kretprobe/udpv6_sendmsg")
+int BPF_KRETPROBE(udpv6_sendmsg_kretprobe, int ret)
+{
+	return udp_send_return(UDPV6_SENDMSG, ret);
+}
+
+SEC("kprobe/skb_consume_udp")
+int BPF_KPROBE(skb_consume_udp_kprobe, struct sock *sk, struct sk_buff *skb, int len)
+{
+	return handle_udp_receive(sk, skb, len);
+}
+
+SEC("kprobe/udp_lib_get_port")
+int BPF_KPROBE(udp_lib_get_port_kprobe, struct sock *sk, unsigned short port)
+{
+	return call_enter(GET_PORT, (__u64)sk, port, 0);
+}
+
+SEC("kretprobe/udp_lib_get_port")
+int BPF_KRETPROBE(udp_lib_get_port_kretprobe, int ret)
+{
+	struct call call;
+
+	if (!call_leave(GET_PORT, &call) || ret)
+		return 0;
+	return handle_udp_bind((struct sock *)call.arg[0], call.arg[1]);
+}
+
+SEC("kprobe/udp_destroy_sock")
+int BPF_KPROBE(udp_destroy_sock_kprobe, struct sock *sk)
+{
+	return handle_udp_destroy(sk);
+}
+
+SEC("kprobe/udpv6_destroy_sock")
+int BPF_KPROBE(udpv6_destroy_sock_kprobe, struct sock *sk)
+{
+	return handle_udp_destroy(sk);
+}
+
+/*
+ * A socket that the verifier knows by type, as the address that the handlers here work with: it
+ * forbids arithmetic on the one, but not to read the other back from the stack.
+ */
+static __always_inline struct sock *to_sock(void *typed)
+{
+	struct sock *sk = NULL;
+
+	bpf_probe_read_kernel(&sk, sizeof(sk), &typed);
+	return sk;
+}
+
+/* --- cgroup hooks: these are in the path of the decision, and always say yes ---------------- */
+
+#define ALLOW 1
+
+/* Addresses, ports and payload of a UDP packet that begins with its IP header. */
+static __always_inline bool datagram_parse(struct __sk_buff *skb, struct datagram *d)
+{
+	void *data = (void *)(long)skb->data, *end = (void *)(long)skb->data_end;
+	struct iphdr *ip = data;
+	struct ipv6hdr *ip6 = data;
+	__u8 *src = d->received ? d->tuple.raddr : d->tuple.laddr;
+	__u8 *dst = d->received ? d->tuple.laddr : d->tuple.raddr;
+	__be16 ports[2];
+	__u32 header;
+
+	if (skb->protocol == bpf_htons(ETH_P_IP)) {
+		if ((void *)(ip + 1) > end || ip->protocol != IPPROTO_UDP)
+			return false;
+		__builtin_memcpy(src, &ip->saddr, 4);
+		__builtin_memcpy(dst, &ip->daddr, 4);
+		header = ip->ihl * 4;
+		d->tuple.ipv = 4;
+	} else if (skb->protocol == bpf_htons(ETH_P_IPV6)) {
+		if ((void *)(ip6 + 1) > end || ip6->nexthdr != IPPROTO_UDP)
+			return false;
+		__builtin_memcpy(src, &ip6->saddr, ADDR_LEN);
+		__builtin_memcpy(dst, &ip6->daddr, ADDR_LEN);
+		header = sizeof(*ip6);
+		d->tuple.ipv = 6;
+	} else {
+		return false;
+	}
+	if (bpf_skb_load_bytes(skb, header, ports, sizeof(ports)))
+		return false;
+	d->tuple.lport = bpf_ntohs(ports[d->received]);
+	d->tuple.rport = bpf_ntohs(ports[!d->received]);
+	d->bytes = skb->len - header - sizeof(struct udphdr);
+	return true;
+}
+
+static __always_inline int handle_packet(struct __sk_buff *skb, bool received)
+{
+	struct datagram d = { .received = received, .attr = received ? ATTR_NONE : ATTR_SEND };
+	struct bpf_sock *common, *full;
+	struct sock *sk;
+
+	if (!datagram_parse(skb, &d))
+		return ALLOW;
+	common = skb->sk;
+	if (!common)
+		return ALLOW;
+	full = bpf_sk_fullsock(common);
+	if (!full)
+		return ALLOW;
+	sk = to_sock(full);
+	if (LOAD(sk, sk_protocol) != IPPROTO_UDP)
+		return ALLOW;
+	d.id = bpf_get_socket_cookie(skb);
+	d.packets = skb->gso_segs ?: 1;
+	d.tuple.proto = IPPROTO_UDP;
+	d.tuple.netns = LOAD(sk, __sk_common.skc_net.net, ns.inum);
+	d.tuple.lorigin = sock_lorigin(sk);
+	d.tuple.flags = EVENT_F_LOCAL | EVENT_F_REMOTE;
+	if (d.tuple.ipv == 4 && LOAD(sk, __sk_common.skc_family) == AF_INET6)
+		d.tuple.flags |= EVENT_F_MAPPED;
+	handle_datagram(&d);
+	return ALLOW;
+}
+
+/* In the context of the sender, with the addresses that the route has given. */
+SEC("cgroup_skb/egress")
+int udp_egress_cgroup(struct __sk_buff *skb)
+{
+	return handle_packet(skb, false);
+}
+
+/* When the datagram is put into the socket's queue, in whatever context it came. */
+SEC("cgroup_skb/ingress")
+int udp_ingress_cgroup(struct __sk_buff *skb)
+{
+	return handle_packet(skb, true);
+}
+
+/* inet_release(): the last descriptor of an inet socket is closed, in the task that closes it. */
+SEC("cgroup/sock_release")
+int sock_release_cgroup(struct bpf_sock *ctx)
+{
+	struct sock *sk = to_sock(ctx);
+
+	if (LOAD(sk, sk_protocol) == IPPROTO_UDP)
+		handle_udp_destroy(sk);
+	return ALLOW;
+}
+
+/* Kernels and programs without bpf_get_socket_cookie(): make the kernel give each socket its own. */
+SEC("cgroup/sock_create")
+int sock_create_cgroup(struct bpf_sock *ctx)
+{
+	bpf_get_socket_cookie(ctx);
+	return ALLOW;
+}
+
+/* The same for a listener's child, before its change to ESTABLISHED. */
+SEC("sockops")
+int cookie_sockops(struct bpf_sock_ops *ctx)
+{
+	if (ctx->op == BPF_SOCK_OPS_PASSIVE_ESTABLISHED_CB)
+		bpf_get_socket_cookie(ctx);
+	return ALLOW;
+}

@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* TCP state changes: which of them are events, and who handles them. */
+#ifndef CONNSNOOP_STATE_BPF_H
+#define CONNSNOOP_STATE_BPF_H
+
+#include "accept.bpf.h"
+
+static __noinline int state_tell(struct tcp_sock *tp, struct conn *c, int old_state, int new_state)
+{
+	__u64 id = sock_cookie((struct sock *)tp);
+	struct conn none = {};
+	struct tuple t = {};
+	struct event *e;
+
+	if (!c)
+		c = &none;
+	tuple_from_tcp(&t, tp);
+	if (!conn_wanted(c, &t))
+		return 0;
+	e = conn_event_begin(EVENT_STATE, EVENT_HEAD_SIZE, bpf_ktime_get_ns(), c, &t);
+	if (!e)
+		return 0;
+	if (c->role == ROLE_LISTENER && c->id != id)
+		e->attr = ATTR_LISTENER; /* a child, with the record that it has inherited */
+	e->id = id;
+	e->old_state = old_state;
+	e->new_state = new_state;
+	event_end(e);
+	return 0;
+}
+
+/* The socket is closed: tell what that means, and forget it. */
+static __always_inline void handle_closed(struct tcp_sock *tp, struct conn *c, int old_state)
+{
+	bool done = true;
+
+	switch (old_state) {
+	case TCP_LISTEN:
+		handle_unlisten(tp, c);
+		break;
+	case TCP_SYN_SENT:
+	case TCP_SYN_RECV: /* simultaneous open; a child that dies here was never there */
+		if (c && c->role == ROLE_CLIENT)
+			handle_connect_failed(tp, c);
+		break;
+	default:
+		if (c)
+			done = handle_close(tp, c, old_state);
+		else
+			handle_old_close(tp, old_state);
+	}
+	if (c && done)
+		conn_drop(tp);
+}
+
+static __always_inline void handle_established(struct tcp_sock *tp, struct conn *c, int old_state)
+{
+	if (c && c->role == ROLE_CLIENT)
+		handle_client_established(tp, c);
+	else if (old_state == TCP_SYN_RECV)
+		handle_child_established(tp, c);
+}
+
+static __always_inline int handle_state(struct tcp_sock *tp, int old_state, int new_state)
+{
+	struct conn *c;
+
+	if (old_state == new_state)
+		return 0;
+	if (new_state == TCP_SYN_SENT)
+		handle_syn_sent(tp);
+	c = conn_find(tp);
+	if (wants(EVENT_STATE))
+		state_tell(tp, c, old_state, new_state);
+	switch (new_state) {
+	case TCP_ESTABLISHED:
+		handle_established(tp, c, old_state);
+		break;
+	case TCP_LISTEN:
+		handle_listen_state(tp);
+		break;
+	case TCP_FIN_WAIT1:
+	case TCP_LAST_ACK:
+		if (c)
+			handle_fin_sent(tp, c);
+		break;
+	case TCP_CLOSE_WAIT:
+		if (c)
+			c->flags |= CONN_F_FIN_RECEIVED;
+		break;
+	case TCP_CLOSE:
+		handle_closed(tp, c, old_state);
+		break;
+	}
+	return 0;
+}
+
+#endif

@@ -1,0 +1,188 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/*
+ * The hooks whose arguments the verifier knows by type: fentry, fexit, BTF tracepoints, sockops and
+ * the iterator of the sweep. Each only unpacks its arguments; the handlers are in the headers.
+ * Which of them are loaded is decided by the table in src/hooks.c.
+ */
+#include "state.bpf.h"
+#include "udp.bpf.h"
+
+char LICENSE[] SEC("license") = "Dual BSD/GPL";
+
+/* --- TCP ------------------------------------------------------------------------------------ */
+
+/*
+ * Every state change of every inet socket, listen() and the children's SYN_RECV included. The same
+ * moment as tcp_set_state() but stable, and it needs neither kprobes nor trampolines.
+ */
+SEC("tp_btf/inet_sock_set_state")
+int BPF_PROG(inet_sock_set_state_tp, struct sock *sk, int old_state, int new_state)
+{
+	struct tcp_sock *tp = bpf_skc_to_tcp_sock(sk);
+
+	return tp ? handle_state(tp, old_state, new_state) : 0;
+}
+
+/* All changes but those to LISTEN and SYN_RECV, which the kernel makes without it. */
+SEC("fentry/tcp_set_state")
+int BPF_PROG(tcp_set_state_fentry, struct sock *sk, int state)
+{
+	struct tcp_sock *tp = bpf_skc_to_tcp_sock(sk);
+
+	return tp ? handle_state(tp, sk->__sk_common.skc_state, state) : 0;
+}
+
+/* The port is bound and the route found; tcp_v4_connect() and TCP Fast Open both come here. */
+SEC("fentry/tcp_connect")
+int BPF_PROG(tcp_connect_fentry, struct sock *sk)
+{
+	struct tcp_sock *tp = bpf_skc_to_tcp_sock(sk);
+
+	return tp ? handle_connect(tp) : 0;
+}
+
+/* tcp_connect() calls it first; the only hook there without kprobes and trampolines. */
+SEC("sockops")
+int tcp_connect_sockops(struct bpf_sock_ops *ctx)
+{
+	__u32 op = ctx->op;
+	struct bpf_sock *sk;
+	struct tcp_sock *tp;
+
+	if (op != BPF_SOCK_OPS_TCP_CONNECT_CB && op != BPF_SOCK_OPS_TCP_LISTEN_CB)
+		return 1;
+	sk = ctx->sk;
+	if (!sk)
+		return 1;
+	tp = bpf_skc_to_tcp_sock(sk);
+	if (!tp)
+		return 1;
+	if (op == BPF_SOCK_OPS_TCP_CONNECT_CB)
+		handle_connect(tp);
+	else
+		handle_listen(tp);
+	return 1;
+}
+
+/* All that fails before the SYN does so between here and tcp_connect(); the address is at hand. */
+static __always_inline int connect_return(struct sock *sk, void *uaddr, int len, int ret)
+{
+	struct sockaddr_in6 addr = {};
+
+	if (ret >= 0)
+		return 0;
+	bpf_probe_read_kernel(&addr, len < (int)sizeof(addr) ? sizeof(struct sockaddr_in) :
+							       sizeof(addr), uaddr);
+	connect_fail_locally(sk, &addr, -ret);
+	return 0;
+}
+
+SEC("fexit/tcp_v4_connect")
+int BPF_PROG(tcp_v4_connect_fexit, struct sock *sk, struct sockaddr *uaddr, int len, int ret)
+{
+	/* for a mapped address tcp_v6_connect() has called it, and tells by itself */
+	if (sk->__sk_common.skc_family != AF_INET)
+		return 0;
+	return connect_return(sk, uaddr, len, ret);
+}
+
+SEC("fexit/tcp_v6_connect")
+int BPF_PROG(tcp_v6_connect_fexit, struct sock *sk, struct sockaddr *uaddr, int len, int ret)
+{
+	return connect_return(sk, uaddr, len, ret);
+}
+
+/* Where accept(), accept4() and io_uring's accept take the child from its listener's queue. */
+SEC("fexit/inet_csk_accept")
+int inet_csk_accept_fexit(unsigned long long *ctx)
+{
+	struct sock *sk = accept_return(ctx);
+	struct tcp_sock *tp;
+
+	if (!sk)
+		return 0;
+	tp = bpf_skc_to_tcp_sock(sk);
+	return tp ? handle_accept(tp) : 0;
+}
+
+/* listen() of TCP: afterwards the state tells whether it came to be, and the port is known. */
+SEC("fexit/inet_csk_listen_start")
+int BPF_PROG(inet_csk_listen_start_fexit, struct sock *sk)
+{
+	struct tcp_sock *tp = bpf_skc_to_tcp_sock(sk);
+
+	return tp && sk->__sk_common.skc_state == TCP_LISTEN ? handle_listen(tp) : 0;
+}
+
+/* The last that is heard of a socket: what was kept by its address must go. */
+SEC("tp_btf/tcp_destroy_sock")
+int BPF_PROG(tcp_destroy_sock_tp, struct sock *sk)
+{
+	struct tcp_sock *tp = bpf_skc_to_tcp_sock(sk);
+
+	return tp ? handle_destroy(tp) : 0;
+}
+
+SEC("fentry/tcp_v4_destroy_sock")
+int BPF_PROG(tcp_v4_destroy_sock_fentry, struct sock *sk)
+{
+	struct tcp_sock *tp = bpf_skc_to_tcp_sock(sk);
+
+	return tp ? handle_destroy(tp) : 0;
+}
+
+/* --- UDP ------------------------------------------------------------------------------------ */
+
+/* The return, not the call: a send that failed is no datagram. All of IPv4 comes here. */
+SEC("fexit/udp_sendmsg")
+int BPF_PROG(udp_sendmsg_fexit, struct sock *sk, struct msghdr *msg, size_t len, int ret)
+{
+	return handle_udp_send(sk, msg, ret, true);
+}
+
+SEC("fexit/udpv6_sendmsg")
+int BPF_PROG(udpv6_sendmsg_fexit, struct sock *sk, struct msghdr *msg, size_t len, int ret)
+{
+	return handle_udp_send(sk, msg, ret, false);
+}
+
+/* Both udp_recvmsg() and udpv6_recvmsg() end here with what they read, and with its headers. */
+SEC("fentry/skb_consume_udp")
+int BPF_PROG(skb_consume_udp_fentry, struct sock *sk, struct sk_buff *skb, int len)
+{
+	return handle_udp_receive(sk, skb, len);
+}
+
+/* bind() of both versions; the port is 0 when the kernel is to choose. */
+SEC("fexit/udp_lib_get_port")
+int BPF_PROG(udp_lib_get_port_fexit, struct sock *sk, unsigned short port, unsigned int hash,
+	     int ret)
+{
+	return ret ? 0 : handle_udp_bind(sk, port);
+}
+
+SEC("fentry/udp_destroy_sock")
+int BPF_PROG(udp_destroy_sock_fentry, struct sock *sk)
+{
+	return handle_udp_destroy(sk);
+}
+
+SEC("fentry/udpv6_destroy_sock")
+int BPF_PROG(udpv6_destroy_sock_fentry, struct sock *sk)
+{
+	return handle_udp_destroy(sk);
+}
+
+/* Read by the loader from time to time: closes the flows that have ended. */
+SEC("iter/bpf_map_elem")
+int flows_sweep(struct bpf_iter__bpf_map_elem *ctx)
+{
+	struct flow_key *found = ctx->key, key;
+	struct flow *f = ctx->value;
+
+	if (!found || !f)
+		return 0;
+	key = *found;
+	flow_sweep(&key, f);
+	return 0;
+}

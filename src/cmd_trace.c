@@ -1,0 +1,316 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/* connsnoop trace: the event loop, from the ring buffer to the output. */
+#include <errno.h>
+#include <netinet/in.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/signalfd.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "account.h"
+#include "commands.h"
+#include "log.h"
+#include "opts.h"
+#include "output.h"
+#include "resolve.h"
+#include "tracer.h"
+
+#define NS_PER_MS 1000000ULL
+#define NS_PER_S 1000000000ULL
+#define SWEEP_MIN_NS (50 * NS_PER_MS)
+#define SWEEP_MAX_NS (5 * NS_PER_S)
+#define NEVER UINT64_MAX
+
+struct trace {
+	const struct opts *opts;
+	struct tracer *tracer;
+	struct resolver *resolver;
+	struct output *output;
+	struct account account;
+	uint64_t printed_total;	/* what --count counts: all but lost and summary */
+	uint64_t end_ns;	/* --duration, CLOCK_MONOTONIC; NEVER without it */
+	uint64_t sweep_ns;	/* when to look for ended UDP flows; NEVER: there are none */
+	uint64_t sweep_period_ns;
+	int64_t open_flows;	/* as far as the events tell */
+	int epoll_fd;
+	int signal_fd;
+	bool done;
+	int err;		/* of the output: ends everything */
+};
+
+static uint64_t now_ns(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return ts.tv_sec * NS_PER_S + ts.tv_nsec;
+}
+
+/* --- records --------------------------------------------------------------------------------- */
+
+static bool is_event(const struct event *e, size_t size)
+{
+	return e->kind < EVENT_KIND_CNT &&
+	       size >= (e->kind == EVENT_CLOSE ? sizeof(*e) : EVENT_HEAD_SIZE);
+}
+
+/* Sweeps run only while there are flows that may end. */
+static void count_flows(struct trace *t, const struct event *e)
+{
+	if (e->kind == EVENT_FLOW)
+		t->open_flows++;
+	else if (e->kind == EVENT_CLOSE && e->proto == IPPROTO_UDP)
+		t->open_flows--;
+	if (t->open_flows > 0 && t->sweep_ns == NEVER)
+		t->sweep_ns = now_ns() + t->sweep_period_ns;
+}
+
+static int on_record(void *ctx, const void *record, size_t size)
+{
+	const struct event *e = record;
+	struct trace *t = ctx;
+	struct line l;
+
+	if (size < sizeof(e->kind))
+		return 0;
+	if (e->kind == RECORD_EXE) {
+		resolver_add_exe(t->resolver, record, size);
+		return 0;
+	}
+	if (e->kind == RECORD_SWEEP) {
+		t->sweep_ns = 0;
+		return 0;
+	}
+	if (t->done || !is_event(e, size))
+		return 0;
+	resolver_line(t->resolver, e, &l);
+	t->err = output_line(t->output, &l);
+	if (t->err)
+		return t->err;
+	t->account.printed[e->kind]++;
+	count_flows(t, e);
+	if (++t->printed_total == t->opts->count)
+		t->done = true;
+	return 0;
+}
+
+/* --- what was lost --------------------------------------------------------------------------- */
+
+static void tell_losses(struct trace *t)
+{
+	struct event e = { .kind = EVENT_LOST, .ts_ns = now_ns() };
+	struct losses losses;
+	struct line l;
+
+	if (t->err || tracer__losses(t->tracer, &losses))
+		return;
+	resolver_line(t->resolver, &e, &l);
+	while ((l.lost_count = account_next_loss(&t->account, &losses, &l.lost_kind,
+						 &l.lost_reason))) {
+		t->account.printed[EVENT_LOST]++;
+		t->err = output_line(t->output, &l);
+		if (t->err)
+			return;
+	}
+}
+
+/* --- waiting --------------------------------------------------------------------------------- */
+
+static int timeout_until(uint64_t when_ns)
+{
+	uint64_t now = now_ns(), ms;
+
+	if (when_ns == NEVER)
+		return -1;
+	if (when_ns <= now)
+		return 0;
+	ms = (when_ns - now + NS_PER_MS - 1) / NS_PER_MS;
+	return ms > INT32_MAX ? INT32_MAX : (int)ms;
+}
+
+static uint64_t min_ns(uint64_t a, uint64_t b)
+{
+	return a < b ? a : b;
+}
+
+/* Wait until the programs call, a signal comes, the clock is set, or @when_ns. */
+static void wait_until(struct trace *t, uint64_t when_ns)
+{
+	struct epoll_event events[4];
+	int n = epoll_wait(t->epoll_fd, events, 4,
+			   timeout_until(min_ns(when_ns, min_ns(t->end_ns, t->sweep_ns))));
+
+	for (int i = 0; i < n; i++) {
+		if (events[i].data.fd == t->signal_fd)
+			t->done = true;
+		else if (events[i].data.fd == resolver_clock_fd(t->resolver))
+			resolver_clock_was_set(t->resolver);
+	}
+	if (now_ns() >= t->end_ns)
+		t->done = true;
+}
+
+/*
+ * Sleep until the next event, then leave it the time that --latency grants for others to join it:
+ * only a buffer that fills wakes us earlier.
+ */
+static void wait_for_events(struct trace *t, bool idle)
+{
+	if (idle && t->opts->latency_ms) {
+		tracer__sleep(t->tracer);
+		if (tracer__consume(t->tracer) > 0) /* came before the programs knew of our sleep */
+			idle = false;
+		else
+			wait_until(t, NEVER);
+	} else if (idle) {
+		wait_until(t, NEVER);
+	}
+	tracer__awake(t->tracer);
+	if (!t->done && !t->err && t->opts->latency_ms)
+		wait_until(t, now_ns() + t->opts->latency_ms * NS_PER_MS);
+}
+
+static void sweep(struct trace *t)
+{
+	uint64_t now = now_ns();
+
+	if (now < t->sweep_ns)
+		return;
+	tracer__sweep(t->tracer);
+	t->sweep_ns = t->open_flows > 0 ? now + t->sweep_period_ns : NEVER;
+}
+
+static void run(struct trace *t)
+{
+	while (!t->done && !t->err) {
+		int n = tracer__consume(t->tracer);
+
+		if (n > 0)
+			tell_losses(t);
+		if (!t->err)
+			t->err = output_flush(t->output);
+		if (t->err)
+			break;
+		if (now_ns() >= t->sweep_ns) {
+			sweep(t);
+			continue;
+		}
+		if (!t->done)
+			wait_for_events(t, n <= 0);
+	}
+}
+
+/* Stop the programs, print what they have still sent, and close the books. */
+static void finish(struct trace *t)
+{
+	struct summary s;
+
+	tracer__detach(t->tracer);
+	if (t->err)
+		return;
+	tracer__consume(t->tracer);
+	tell_losses(t);
+	t->account.printed[EVENT_SUMMARY] = 1;
+	account_summary(&t->account, &s);
+	s.events[EVENT_SUMMARY] = 0;
+	if (!t->err)
+		t->err = output_summary(t->output, resolver_utc(t->resolver, now_ns()), &s);
+	if (!t->err)
+		t->err = output_flush(t->output);
+	if (!t->opts->stats && account_lost_total(&t->account))
+		log_warn("%llu events were lost: a larger --buffer or a filter would help",
+			 (unsigned long long)account_lost_total(&t->account));
+	if (t->opts->stats) {
+		account_print(&t->account, stderr);
+		tracer__print_stats(t->tracer, stderr);
+	}
+}
+
+/* --- setting up ------------------------------------------------------------------------------ */
+
+static int watch(struct trace *t, int fd, uint32_t events)
+{
+	struct epoll_event e = { .events = events, .data.fd = fd };
+
+	if (fd < 0)
+		return 0;
+	return epoll_ctl(t->epoll_fd, EPOLL_CTL_ADD, fd, &e) ? -errno : 0;
+}
+
+static int loop_open(struct trace *t)
+{
+	sigset_t set;
+	int err = 0;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGINT);
+	sigaddset(&set, SIGTERM);
+	sigprocmask(SIG_BLOCK, &set, NULL);
+	t->signal_fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+	t->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+	if (t->signal_fd < 0 || t->epoll_fd < 0)
+		err = -errno;
+	/* edge-triggered: only a wakeup by the programs counts, not that records wait */
+	err = err ?: watch(t, tracer__fd(t->tracer), EPOLLIN | EPOLLET);
+	err = err ?: watch(t, t->signal_fd, EPOLLIN);
+	err = err ?: watch(t, resolver_clock_fd(t->resolver), EPOLLIN);
+	if (err)
+		log_err("cannot wait for events: %s", strerror(-err));
+	return err;
+}
+
+static int open_output(struct trace *t)
+{
+	const char *no_color = getenv("NO_COLOR"), *term = getenv("TERM");
+	bool terminal = !t->opts->output && isatty(STDOUT_FILENO) && term && strcmp(term, "dumb");
+	struct output_opts o = {
+		.path = t->opts->output,
+		.format = t->opts->json ? "json" : "text",
+		.columns = t->opts->columns,
+		.color = t->opts->color == COLOR_ALWAYS ||
+			 (t->opts->color == COLOR_AUTO && terminal && !(no_color && *no_color)),
+		.header = t->opts->header,
+	};
+
+	return output_open(&t->output, &o);
+}
+
+static int trace_open(struct trace *t, const struct services *services)
+{
+	uint64_t period = t->opts->udp_idle_ns / 4;
+	int err = resolver_open(&t->resolver, t->opts->numeric ? NULL : services);
+
+	err = err ?: tracer__open(&t->tracer, t->opts, on_record, t);
+	err = err ?: open_output(t);
+	err = err ?: loop_open(t);
+	if (err)
+		return err;
+	t->sweep_period_ns = period < SWEEP_MIN_NS ? SWEEP_MIN_NS :
+			     period > SWEEP_MAX_NS ? SWEEP_MAX_NS : period;
+	t->sweep_ns = NEVER;
+	t->end_ns = t->opts->duration_ns ? now_ns() + t->opts->duration_ns : NEVER;
+	log_debug("tracing");
+	return output_flush(t->output); /* the header says that it has begun */
+}
+
+int cmd_trace(const struct opts *opts, const struct services *services)
+{
+	struct trace t = { .opts = opts, .epoll_fd = -1, .signal_fd = -1 };
+	int err = trace_open(&t, services), close_err;
+
+	if (!err) {
+		run(&t);
+		finish(&t);
+		err = t.err;
+	}
+	tracer__close(t.tracer);
+	close_err = output_close(t.output);
+	err = err ?: close_err;
+	resolver_close(t.resolver);
+	close(t.epoll_fd);
+	close(t.signal_fd);
+	return err && err != -EPIPE ? EXIT_FAILURE : EXIT_SUCCESS;
+}

@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* The commands. Each runs to its end and returns the exit status: 0, or 1 after one sentence. */
+#ifndef CONNSNOOP_COMMANDS_H
+#define CONNSNOOP_COMMANDS_H
+
+struct opts;
+struct services;
+
+int cmd_trace(const struct opts *opts, const struct services *services);
+int cmd_probe(const struct opts *opts, const struct services *services);
+
+#endif

@@ -1,0 +1,387 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/* The table of fields and what it takes to read each of them from a line. */
+#include "fields.h"
+
+#include <netinet/in.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "config.h"
+#include "names.h"
+
+/* The events that have a field. */
+#define FAIL (1u << EVENT_FAIL)
+#define CLOSE (1u << EVENT_CLOSE)
+#define LISTEN (1u << EVENT_LISTEN)
+#define SEND (1u << EVENT_SEND)
+#define STATE (1u << EVENT_STATE)
+#define LOST (1u << EVENT_LOST)
+#define TIMED (1u << EVENT_ESTABLISHED | CLOSE)
+#define OPEN (1u << EVENT_ESTABLISHED | 1u << EVENT_ACCEPT | CLOSE)
+#define LINES ((1u << EVENT_SUMMARY) - 1)
+#define ALL (LINES & ~LOST) /* of a socket */
+_Static_assert(EVENT_SUMMARY + 1 == EVENT_KIND_CNT, "summary is no line, and the last kind");
+
+#define NEED_OWNER 1	/* the owner is known */
+#define NEED_LOCAL 2	/* the local address and port are known */
+#define NEED_REMOTE 4	/* there is a remote side */
+#define NEED_TCP 8
+#define NEED_NONZERO 16 /* 0 says: not known */
+
+static bool set_word(struct value *v, const char *word)
+{
+	if (!word)
+		return false;
+	v->type = VALUE_WORD;
+	v->string.ptr = word;
+	v->string.len = strlen(word);
+	return true;
+}
+
+static bool set_bytes(struct value *v, const char *s, size_t len)
+{
+	v->type = VALUE_STRING;
+	v->string.ptr = s;
+	v->string.len = len;
+	return len > 0;
+}
+
+static bool set_string(struct value *v, const char *s)
+{
+	return s && set_bytes(v, s, strlen(s));
+}
+
+static bool set_comm(struct value *v, const char comm[COMM_LEN])
+{
+	return set_bytes(v, comm, strnlen(comm, COMM_LEN));
+}
+
+static bool set_address(struct value *v, const uint8_t *bytes, unsigned int ipv)
+{
+	v->type = VALUE_ADDRESS;
+	v->address.bytes = bytes;
+	v->address.ipv = ipv;
+	return ipv == 4 || ipv == 6;
+}
+
+static bool get_ts(const struct line *l, struct value *v)
+{
+	v->type = VALUE_UTC;
+	v->number = l->utc_ns;
+	return true;
+}
+
+static bool get_event(const struct line *l, struct value *v)
+{
+	return set_word(v, names_kind(l->e->kind));
+}
+
+static bool get_proto(const struct line *l, struct value *v)
+{
+	return set_word(v, names_proto(l->e->proto));
+}
+
+static bool get_ipv(const struct line *l, struct value *v)
+{
+	v->type = VALUE_NUMBER;
+	v->number = l->e->ipv;
+	return v->number == 4 || v->number == 6;
+}
+
+static bool get_comm(const struct line *l, struct value *v)
+{
+	return set_comm(v, l->e->owner.comm);
+}
+
+static bool get_exe(const struct line *l, struct value *v)
+{
+	return set_string(v, l->exe);
+}
+
+static bool get_cgroup(const struct line *l, struct value *v)
+{
+	return set_string(v, l->cgroup);
+}
+
+static bool get_container(const struct line *l, struct value *v)
+{
+	return l->cgroup && set_bytes(v, v->scratch, container_id(l->cgroup, v->scratch));
+}
+
+static bool get_attr(const struct line *l, struct value *v)
+{
+	return set_word(v, names_attr(l->e->attr));
+}
+
+static bool get_laddr(const struct line *l, struct value *v)
+{
+	return set_address(v, l->e->laddr, l->e->ipv);
+}
+
+static bool get_raddr(const struct line *l, struct value *v)
+{
+	return set_address(v, l->e->raddr, l->e->ipv);
+}
+
+static bool get_lclass(const struct line *l, struct value *v)
+{
+	return set_word(v, names_class(port_class_of(l->e->lport)));
+}
+
+static bool get_rclass(const struct line *l, struct value *v)
+{
+	return set_word(v, names_class(port_class_of(l->e->rport)));
+}
+
+static bool get_lservice(const struct line *l, struct value *v)
+{
+	return set_string(v, l->lservice);
+}
+
+static bool get_rservice(const struct line *l, struct value *v)
+{
+	return set_string(v, l->rservice);
+}
+
+static bool get_lorigin(const struct line *l, struct value *v)
+{
+	return set_word(v, names_lorigin(l->e->lorigin));
+}
+
+static bool get_mapped(const struct line *l, struct value *v)
+{
+	v->type = VALUE_BOOLEAN;
+	v->boolean = l->e->flags & EVENT_F_MAPPED;
+	return v->boolean;
+}
+
+static bool get_direction(const struct line *l, struct value *v)
+{
+	return set_word(v, names_direction(l->e->direction));
+}
+
+static bool has_local(const struct event *e)
+{
+	return (e->flags & EVENT_F_LOCAL) && e->lport;
+}
+
+bool field_server_port(const struct line *l, uint16_t *port, const char **service)
+{
+	const struct event *e = l->e;
+	bool listener = e->kind == EVENT_LISTEN || e->kind == EVENT_UNLISTEN;
+
+	if (listener || e->direction == DIRECTION_IN) {
+		*port = e->lport;
+		*service = l->lservice;
+		return has_local(e);
+	}
+	*port = e->rport;
+	*service = l->rservice;
+	return e->direction == DIRECTION_OUT && (e->flags & EVENT_F_REMOTE);
+}
+
+static bool get_service(const struct line *l, struct value *v)
+{
+	const char *service;
+	uint16_t port;
+
+	return field_server_port(l, &port, &service) && set_string(v, service);
+}
+
+static bool get_handshake(const struct line *l, struct value *v)
+{
+	v->type = VALUE_NUMBER;
+	v->number = l->e->handshake_us;
+	return v->number || l->e->kind == EVENT_ESTABLISHED;
+}
+
+static bool get_reason(const struct line *l, struct value *v)
+{
+	if (l->e->kind == EVENT_LOST)
+		return set_word(v, names_lost_reason(l->lost_reason));
+	return set_word(v, names_close_reason(l->e->reason));
+}
+
+static bool get_closer_comm(const struct line *l, struct value *v)
+{
+	return l->e->closer_pid && set_comm(v, l->e->closer_comm);
+}
+
+static bool get_error(const struct line *l, struct value *v)
+{
+	const char *name = names_errno(l->e->error);
+
+	if (!l->e->error)
+		return false;
+	if (name)
+		return set_word(v, name);
+	/* One of the kernel's own, which libc does not know. */
+	snprintf(v->scratch, sizeof(v->scratch), "%u", l->e->error);
+	return set_string(v, v->scratch);
+}
+
+static bool get_phase(const struct line *l, struct value *v)
+{
+	return set_word(v, names_phase(l->e->phase));
+}
+
+static bool get_peer_comm(const struct line *l, struct value *v)
+{
+	return l->e->peer_pid && set_comm(v, l->e->peer_comm);
+}
+
+static bool get_old_state(const struct line *l, struct value *v)
+{
+	return set_word(v, names_tcp_state(l->e->old_state));
+}
+
+static bool get_new_state(const struct line *l, struct value *v)
+{
+	return set_word(v, names_tcp_state(l->e->new_state));
+}
+
+static bool get_kind(const struct line *l, struct value *v)
+{
+	return set_word(v, names_kind(l->lost_kind));
+}
+
+static bool get_count(const struct line *l, struct value *v)
+{
+	v->type = VALUE_NUMBER;
+	v->number = l->lost_count;
+	return true;
+}
+
+#define FIELD(n, t, w, k, need, text)                                                              \
+	.name = #n, .key = ",\"" #n "\":", .key_len = sizeof(",\"" #n "\":") - 1, .type = t,       \
+	.width = w, .kinds = k, .needs = need, .help = text
+#define STRING(n, w, k, need, getter, text)                                                        \
+	{ FIELD(n, FIELD_STRING, w, k, need, text), .get = getter }
+#define NUMBER(n, w, k, need, getter, text)                                                        \
+	{ FIELD(n, FIELD_NUMBER, w, k, need, text), .get = getter }
+#define BOOLEAN(n, w, k, need, getter, text)                                                       \
+	{ FIELD(n, FIELD_BOOLEAN, w, k, need, text), .get = getter }
+#define MEMBER(n, w, k, need, member, text)                                                        \
+	{ FIELD(n, FIELD_NUMBER, w, k, need, text), .offset = offsetof(struct event, member),      \
+	  .size = sizeof(((struct event *)NULL)->member) }
+
+/* clang-format off: one row a field, in the order of the manual */
+const struct field fields[] = {
+	STRING(ts, 30, LINES, 0, get_ts, "when it happened in the kernel: RFC 3339, UTC"),
+	STRING(event, 11, LINES, 0, get_event, "what happened"),
+	STRING(proto, 3, ALL, 0, get_proto, "tcp or udp"),
+	NUMBER(ipv, 3, ALL, 0, get_ipv, "4 or 6, of the addresses as they travel"),
+	MEMBER(id, 6, ALL, NEED_NONZERO, id, "socket cookie (ss -e prints it in hexadecimal)"),
+	MEMBER(pid, 6, ALL, NEED_OWNER, owner.pid, "process that owns the connection"),
+	MEMBER(tid, 6, ALL, NEED_OWNER | NEED_NONZERO, owner.tid, "its thread"),
+	MEMBER(ppid, 6, ALL, NEED_OWNER, owner.ppid, "its parent"),
+	MEMBER(uid, 5, ALL, NEED_OWNER, owner.uid, "its user"),
+	STRING(comm, 8, ALL, NEED_OWNER, get_comm, "its name"),
+	STRING(exe, 20, ALL, NEED_OWNER, get_exe, "path of its executable"),
+	STRING(cgroup, 24, ALL, NEED_OWNER, get_cgroup, "its cgroup v2 path"),
+	STRING(container, 12, ALL, NEED_OWNER, get_container, "the container named by that path"),
+	MEMBER(netns, 10, ALL, NEED_NONZERO, netns, "inode of the network namespace"),
+	STRING(attr, 8, ALL, 0, get_attr, "how the owner is known"),
+	STRING(laddr, 15, ALL, NEED_LOCAL, get_laddr, "local address"),
+	MEMBER(lport, 5, ALL, NEED_LOCAL, lport, "local port"),
+	STRING(raddr, 15, ALL, NEED_REMOTE, get_raddr, "remote address"),
+	MEMBER(rport, 5, ALL, NEED_REMOTE, rport, "remote port"),
+	STRING(lclass, 10, ALL, NEED_LOCAL, get_lclass, "local: well-known, registered, private"),
+	STRING(rclass, 10, ALL, NEED_REMOTE, get_rclass, "remote: well-known, registered, private"),
+	STRING(lservice, 8, ALL, NEED_LOCAL, get_lservice, "service name of the local port"),
+	STRING(rservice, 8, ALL, NEED_REMOTE, get_rservice, "service name of the remote port"),
+	STRING(lorigin, 7, ALL, NEED_LOCAL, get_lorigin, "who chose the port: dynamic or bound"),
+	BOOLEAN(mapped, 6, ALL, 0, get_mapped, "true: an IPv4 peer of an IPv6 socket"),
+	STRING(direction, 9, ALL, 0, get_direction, "out or in"),
+	STRING(service, 8, ALL, 0, get_service, "service name of the server side's port"),
+	NUMBER(handshake_us, 12, TIMED, NEED_TCP, get_handshake, "SYN to ESTABLISHED"),
+	MEMBER(duration_us, 11, CLOSE, 0, duration_us, "established, or first datagram, to closed"),
+	MEMBER(tx_bytes, 8, CLOSE, 0, tx_bytes, "payload bytes sent"),
+	MEMBER(rx_bytes, 8, CLOSE, 0, rx_bytes, "payload bytes received"),
+	MEMBER(tx_packets, 10, CLOSE, 0, tx_packets, "segments or datagrams sent"),
+	MEMBER(rx_packets, 10, CLOSE, 0, rx_packets, "segments or datagrams received"),
+	MEMBER(retrans, 7, CLOSE | FAIL, NEED_TCP, retrans, "segments retransmitted"),
+	MEMBER(rtt_us, 6, CLOSE, NEED_TCP | NEED_NONZERO, rtt_us, "smoothed round-trip time"),
+	STRING(reason, 14, CLOSE | LOST, 0, get_reason, "why it was closed; why events were lost"),
+	MEMBER(closer_pid, 10, CLOSE, NEED_NONZERO, closer_pid, "who closed it, if not the owner"),
+	STRING(closer_comm, 11, CLOSE, 0, get_closer_comm, "the name of that process"),
+	STRING(error, 12, FAIL | SEND, 0, get_error, "name of the errno"),
+	STRING(phase, 9, FAIL, 0, get_phase, "how far it came: local, handshake, cancelled"),
+	MEMBER(peer_pid, 8, OPEN, NEED_NONZERO, peer_pid, "process at the other end, if here"),
+	STRING(peer_comm, 10, OPEN, 0, get_peer_comm, "the name of that process"),
+	STRING(old_state, 10, STATE, 0, get_old_state, "TCP state before"),
+	STRING(new_state, 10, STATE, 0, get_new_state, "TCP state after"),
+	MEMBER(backlog, 7, LISTEN, NEED_TCP, backlog, "connections that may wait for accept()"),
+	MEMBER(bytes, 6, SEND, 0, bytes, "payload of the datagram"),
+	STRING(kind, 11, LOST, 0, get_kind, "the kind of event that was lost"),
+	NUMBER(count, 8, LOST, 0, get_count, "how many, since the last such line"),
+};
+/* clang-format on */
+const size_t field_cnt = sizeof(fields) / sizeof(fields[0]);
+
+static bool needs_hold(unsigned int needs, const struct event *e)
+{
+	return !((needs & NEED_OWNER) && !e->owner.pid) &&
+	       !((needs & NEED_LOCAL) && !has_local(e)) &&
+	       !((needs & NEED_REMOTE) && !(e->flags & EVENT_F_REMOTE)) &&
+	       !((needs & NEED_TCP) && e->proto != IPPROTO_TCP);
+}
+
+static bool get_member(const struct field *f, const struct event *e, struct value *v)
+{
+	const char *p = (const char *)e + f->offset;
+	uint64_t u64;
+	uint32_t u32;
+	uint16_t u16;
+
+	v->type = VALUE_NUMBER;
+	switch (f->size) {
+	case sizeof(u64):
+		memcpy(&u64, p, sizeof(u64));
+		v->number = u64;
+		break;
+	case sizeof(u32):
+		memcpy(&u32, p, sizeof(u32));
+		v->number = u32;
+		break;
+	case sizeof(u16):
+		memcpy(&u16, p, sizeof(u16));
+		v->number = u16;
+		break;
+	default:
+		return false; /* no such member; the unit test would see it */
+	}
+	return v->number || !(f->needs & NEED_NONZERO);
+}
+
+bool field_read(const struct field *f, const struct line *l, struct value *v)
+{
+	if (f->needs && !needs_hold(f->needs, l->e))
+		return false;
+	return f->get ? f->get(l, v) : get_member(f, l->e, v);
+}
+
+void value_put(struct buf *b, const struct value *v,
+	       void (*put_string)(struct buf *b, const char *s, size_t len))
+{
+	switch (v->type) {
+	case VALUE_NUMBER:
+		buf_put_u64(b, v->number);
+		break;
+	case VALUE_BOOLEAN:
+		buf_put_str(b, v->boolean ? "true" : "false");
+		break;
+	case VALUE_WORD:
+		buf_put(b, v->string.ptr, v->string.len);
+		break;
+	case VALUE_STRING:
+		put_string(b, v->string.ptr, v->string.len);
+		break;
+	case VALUE_ADDRESS:
+		buf_put_addr(b, v->address.bytes, v->address.ipv);
+		break;
+	case VALUE_UTC:
+		buf_put_utc(b, v->number);
+		break;
+	}
+}

@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * The fields of an event: one table, which every format walks. A JSON key and a text column are
+ * the same word. A new field is a member of struct event and a row here.
+ */
+#ifndef CONNSNOOP_FIELDS_H
+#define CONNSNOOP_FIELDS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "buf.h"
+#include "container.h"
+#include "line.h"
+
+enum value_type {
+	VALUE_NUMBER,
+	VALUE_BOOLEAN,
+	VALUE_WORD,    /* a string of ours: needs no escaping */
+	VALUE_STRING,  /* a string of others */
+	VALUE_ADDRESS, /* ADDR_LEN bytes in network byte order */
+	VALUE_UTC,     /* ns since 1970 */
+};
+
+struct value {
+	enum value_type type;
+	union {
+		uint64_t number;
+		bool boolean;
+		struct {
+			const char *ptr;
+			size_t len;
+		} string; /* also VALUE_WORD */
+		struct {
+			const uint8_t *bytes;
+			unsigned int ipv;
+		} address;
+	};
+	char scratch[CONTAINER_MAX]; /* for a string that stands nowhere else */
+};
+
+/* What JSON makes of it, and which way a column leans. */
+enum field_type { FIELD_STRING, FIELD_NUMBER, FIELD_BOOLEAN };
+
+#define FIELD_KEY_MAX 24
+
+struct field {
+	const char *name;
+	char key[FIELD_KEY_MAX]; /* ,"name": as JSON wants it */
+	uint8_t key_len;
+	uint8_t width;	  /* of the text column, more when a value needs it */
+	uint8_t type;	  /* enum field_type */
+	uint8_t needs;	  /* NEED_*: otherwise absent */
+	uint32_t kinds;	  /* 1 << enum event_kind: events that have it */
+	uint16_t offset;  /* without get: an unsigned member of struct event */
+	uint16_t size;
+	/* The value, false: absent. Only called when kinds and needs hold. */
+	bool (*get)(const struct line *l, struct value *v);
+	const char *help;
+};
+
+extern const struct field fields[];
+extern const size_t field_cnt;
+
+/* As field_get(), of an event that has this field. */
+bool field_read(const struct field *f, const struct line *l, struct value *v);
+
+/* The value of @f in @l; false: it is absent, and @v undefined. @v points into @l and itself. */
+static inline bool field_get(const struct field *f, const struct line *l, struct value *v)
+{
+	uint32_t kind = l->e->kind;
+
+	return kind < EVENT_KIND_CNT && (f->kinds & 1u << kind) && field_read(f, l, v);
+}
+
+/* Appends @v; @put_string makes a VALUE_STRING harmless in its own way. */
+void value_put(struct buf *b, const struct value *v,
+	       void (*put_string)(struct buf *b, const char *s, size_t len));
+
+/* The port of the connection's server side and its name (NULL: none); false: no such side. */
+bool field_server_port(const struct line *l, uint16_t *port, const char **service);
+
+#endif

@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/* The table of formats. */
+#include "format.h"
+
+#include "json.h"
+#include "text.h"
+
+static void *open_text(const char *columns, bool color)
+{
+	return text_new(columns, color);
+}
+
+static void close_text(void *state)
+{
+	text_free(state);
+}
+
+static void put_text_header(void *state, struct buf *b)
+{
+	text_header(state, b);
+}
+
+static void put_text_line(void *state, struct buf *b, const struct line *l)
+{
+	text_line(state, b, l);
+}
+
+static void put_json_line(void *state, struct buf *b, const struct line *l)
+{
+	(void)state;
+	json_line(b, l);
+}
+
+static void put_json_summary(void *state, struct buf *b, uint64_t utc_ns, const struct summary *s)
+{
+	(void)state;
+	json_summary(b, utc_ns, s);
+}
+
+const struct format formats[] = {
+	{
+		.name = "text",
+		.open = open_text,
+		.close = close_text,
+		.header = put_text_header,
+		.line = put_text_line,
+		/* No summary in the stream: text_summary() is for stderr. */
+	},
+	{
+		.name = "json",
+		.line = put_json_line,
+		.summary = put_json_summary,
+	},
+};
+const unsigned int format_cnt = sizeof(formats) / sizeof(formats[0]);
+
+const struct format *format_find(const char *name)
+{
+	for (unsigned int i = 0; i < format_cnt; i++) {
+		if (!strcmp(formats[i].name, name))
+			return &formats[i];
+	}
+	return NULL;
+}

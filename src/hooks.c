@@ -1,0 +1,259 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/* The table of hooks, and the choice among the ways to have each. */
+#include "hooks.h"
+
+#include <errno.h>
+#include <string.h>
+
+
+#define BIT(kind) (1u << (kind))
+#define ENOTSUPP 524 /* the kernel's own; no libc has it */
+
+#define TCP_EVENTS                                                                                 \
+	(BIT(EVENT_CONNECT) | BIT(EVENT_ESTABLISHED) | BIT(EVENT_ACCEPT) | BIT(EVENT_FAIL) |       \
+	 BIT(EVENT_CLOSE) | BIT(EVENT_LISTEN) | BIT(EVENT_UNLISTEN) | BIT(EVENT_STATE))
+
+const struct hook hooks[HOOK_CNT] = {
+	[HOOK_TCP_STATE] = {
+		.name = "tcp-state",
+		.missed_kind = EVENT_STATE,
+		.events = TCP_EVENTS,
+		.required = true,
+		.ways = {
+			{ BACKEND_TRACEPOINT, "tp_btf/inet_sock_set_state", { "inet_sock_set_state_tp" }, NULL },
+			{ BACKEND_FENTRY, "fentry/tcp_set_state", { "tcp_set_state_fentry" },
+			  "--states: no change to LISTEN or SYN-RECV" },
+			{ BACKEND_KPROBE, "kprobe/tcp_set_state", { "tcp_set_state_kprobe" },
+			  "--states: no change to LISTEN or SYN-RECV" },
+		},
+	},
+	[HOOK_TCP_CONNECT] = {
+		.name = "tcp-connect",
+		.missed_kind = EVENT_CONNECT,
+		.events = BIT(EVENT_CONNECT) | BIT(EVENT_ESTABLISHED) | BIT(EVENT_FAIL) | BIT(EVENT_CLOSE),
+		.ways = {
+			{ BACKEND_FENTRY, "fentry/tcp_connect", { "tcp_connect_fentry" }, NULL },
+			{ BACKEND_KPROBE, "kprobe/tcp_connect", { "tcp_connect_kprobe" }, NULL },
+			{ BACKEND_TRACEPOINT, "sockops/tcp_connect", { "tcp_connect_sockops" }, NULL },
+			{ BACKEND_TRACEPOINT, "tp_btf/inet_sock_set_state", { NULL },
+			  "connect is told together with its outcome" },
+		},
+	},
+	[HOOK_TCP_CONNECT_RETURN] = {
+		.name = "tcp-connect-return",
+		.missed_kind = EVENT_FAIL,
+		.events = BIT(EVENT_FAIL),
+		.lost = "phase local",
+		.ways = {
+			{ BACKEND_FENTRY, "fexit/tcp_v{4,6}_connect",
+			  { "tcp_v4_connect_fexit", "tcp_v6_connect_fexit" }, NULL },
+			{ BACKEND_KPROBE, "kretprobe/tcp_v{4,6}_connect",
+			  { "tcp_v4_connect_kprobe", "tcp_v4_connect_kretprobe",
+			    "tcp_v6_connect_kprobe", "tcp_v6_connect_kretprobe" }, NULL },
+			{ BACKEND_TRACEPOINT, "tp_btf/sys_exit", { "sys_exit_tp" },
+			  "not of io_uring and 32-bit programs" },
+		},
+	},
+	[HOOK_TCP_ACCEPT] = {
+		.name = "tcp-accept",
+		.missed_kind = EVENT_ACCEPT,
+		.events = BIT(EVENT_ACCEPT) | BIT(EVENT_CLOSE),
+		.ways = {
+			{ BACKEND_FENTRY, "fexit/inet_csk_accept", { "inet_csk_accept_fexit" }, NULL },
+			{ BACKEND_KPROBE, "kretprobe/inet_csk_accept", { "inet_csk_accept_kretprobe" },
+			  "not of an accept() that waited before the trace began" },
+			{ BACKEND_TRACEPOINT, "tp_btf/sys_exit", { "sys_exit_tp" },
+			  "not of io_uring and 32-bit programs" },
+		},
+	},
+	[HOOK_TCP_LISTEN] = {
+		.name = "tcp-listen",
+		.missed_kind = EVENT_LISTEN,
+		.events = BIT(EVENT_LISTEN) | BIT(EVENT_UNLISTEN),
+		.lost = "attr listener",
+		.ways = {
+			{ BACKEND_FENTRY, "fexit/inet_csk_listen_start", { "inet_csk_listen_start_fexit" }, NULL },
+			{ BACKEND_KPROBE, "kretprobe/inet_csk_listen_start",
+			  { "inet_csk_listen_start_kprobe", "inet_csk_listen_start_kretprobe" }, NULL },
+			{ BACKEND_TRACEPOINT, "sockops/inet_listen", { "tcp_connect_sockops" }, NULL },
+			{ BACKEND_TRACEPOINT, "tp_btf/inet_sock_set_state", { NULL },
+			  "told before the kernel has confirmed it, and a port that it chooses is missing" },
+		},
+	},
+	[HOOK_TCP_DESTROY] = {
+		.name = "tcp-destroy",
+		.missed_kind = EVENT_CLOSE,
+		.events = BIT(EVENT_CLOSE),
+		.lost = "close of what was reset before accept()",
+		.ways = {
+			{ BACKEND_TRACEPOINT, "tp_btf/tcp_destroy_sock", { "tcp_destroy_sock_tp" }, NULL },
+			{ BACKEND_FENTRY, "fentry/tcp_v4_destroy_sock", { "tcp_v4_destroy_sock_fentry" }, NULL },
+			{ BACKEND_KPROBE, "kprobe/tcp_v4_destroy_sock", { "tcp_v4_destroy_sock_kprobe" }, NULL },
+		},
+	},
+	[HOOK_UDP_SEND] = {
+		.name = "udp-send",
+		.missed_kind = EVENT_FLOW,
+		.events = BIT(EVENT_FLOW) | BIT(EVENT_SEND) | BIT(EVENT_CLOSE),
+		.ways = {
+			{ BACKEND_FENTRY, "fexit/udp{,v6}_sendmsg",
+			  { "udp_sendmsg_fexit", "udpv6_sendmsg_fexit" }, NULL },
+			{ BACKEND_KPROBE, "kretprobe/udp{,v6}_sendmsg",
+			  { "udp_sendmsg_kprobe", "udp_sendmsg_kretprobe",
+			    "udpv6_sendmsg_kprobe", "udpv6_sendmsg_kretprobe" }, NULL },
+			{ BACKEND_TRACEPOINT, "cgroup_skb/egress", { "udp_egress_cgroup" },
+			  "no datagrams that could not be sent" },
+		},
+	},
+	[HOOK_UDP_RECEIVE] = {
+		.name = "udp-receive",
+		.missed_kind = EVENT_FLOW,
+		.events = BIT(EVENT_FLOW) | BIT(EVENT_CLOSE),
+		.ways = {
+			{ BACKEND_FENTRY, "fentry/skb_consume_udp", { "skb_consume_udp_fentry" }, NULL },
+			{ BACKEND_KPROBE, "kprobe/skb_consume_udp", { "skb_consume_udp_kprobe" }, NULL },
+			{ BACKEND_TRACEPOINT, "cgroup_skb/ingress", { "udp_ingress_cgroup" },
+			  "counted when they arrive, read or not; the reader is not known" },
+		},
+	},
+	[HOOK_UDP_BIND] = {
+		.name = "udp-bind",
+		.missed_kind = EVENT_LISTEN,
+		.events = BIT(EVENT_LISTEN) | BIT(EVENT_UNLISTEN),
+		.ways = {
+			{ BACKEND_FENTRY, "fexit/udp_lib_get_port", { "udp_lib_get_port_fexit" }, NULL },
+			{ BACKEND_KPROBE, "kretprobe/udp_lib_get_port",
+			  { "udp_lib_get_port_kprobe", "udp_lib_get_port_kretprobe" }, NULL },
+			{ BACKEND_TRACEPOINT, "tp_btf/sys_exit", { "sys_exit_tp" },
+			  "not of io_uring and 32-bit programs" },
+		},
+	},
+	[HOOK_UDP_CLOSE] = {
+		.name = "udp-close",
+		.missed_kind = EVENT_CLOSE,
+		.events = BIT(EVENT_CLOSE) | BIT(EVENT_UNLISTEN),
+		.lost = "reason closed: flows end when they are idle",
+		.ways = {
+			{ BACKEND_FENTRY, "fentry/udp{,v6}_destroy_sock",
+			  { "udp_destroy_sock_fentry", "udpv6_destroy_sock_fentry" }, NULL },
+			{ BACKEND_KPROBE, "kprobe/udp{,v6}_destroy_sock",
+			  { "udp_destroy_sock_kprobe", "udpv6_destroy_sock_kprobe" }, NULL },
+			{ BACKEND_TRACEPOINT, "cgroup/sock_release", { "sock_release_cgroup" }, NULL },
+		},
+	},
+	[HOOK_COOKIE] = {
+		.name = "socket-cookie",
+		.missed_kind = EVENT_CONNECT,
+		.lost = "id equal to that of ss -e",
+		.ways = {
+			{ BACKEND_AUTO, "cgroup/sock_create, sockops",
+			  { "sock_create_cgroup", "cookie_sockops" },
+			  "not of sockets that were there before" },
+		},
+	},
+};
+
+bool way_is_allowed(const struct way *way, enum backend backend)
+{
+	return backend == BACKEND_AUTO || way->backend == BACKEND_AUTO || way->backend == backend;
+}
+
+void plan_init(struct plan *plan, uint32_t events, bool tcp, bool udp, enum backend backend)
+{
+	memset(plan, 0, sizeof(*plan));
+	plan->backend = backend;
+	for (int i = 0; i < HOOK_CNT; i++) {
+		bool is_udp = i >= HOOK_UDP_SEND && i <= HOOK_UDP_CLOSE;
+
+		plan->wanted[i] = (is_udp ? udp : tcp) && hooks[i].events & events;
+	}
+}
+
+bool way_has(const struct way *way, const char *program)
+{
+	for (int i = 0; i < WAY_PROGRAMS_MAX && way->programs[i]; i++)
+		if (!strcmp(way->programs[i], program))
+			return true;
+	return false;
+}
+
+/* Errors that speak of the kind of program, not of this one. */
+static bool error_is_general(int error)
+{
+	return error == -EPERM || error == -ENOTSUPP || error == -EOPNOTSUPP;
+}
+
+static bool way_gives_up(const struct way *way, enum backend bad, const char *name, int error)
+{
+	if (way_has(way, name))
+		return true;
+	/* the ways of the tracepoint backend are of several kinds */
+	return way->backend == bad && bad != BACKEND_TRACEPOINT && error_is_general(error);
+}
+
+static enum backend program_backend(const char *name)
+{
+	for (int i = 0; i < HOOK_CNT; i++)
+		for (int j = 0; j < WAY_CNT_MAX && hooks[i].ways[j].where; j++)
+			if (way_has(&hooks[i].ways[j], name))
+				return hooks[i].ways[j].backend;
+	return BACKEND_AUTO;
+}
+
+int plan_fail(struct plan *plan, const char *name, int error)
+{
+	enum backend bad = program_backend(name);
+	int cnt = 0;
+
+	for (int i = 0; i < HOOK_CNT; i++) {
+		for (int j = 0; j < WAY_CNT_MAX && hooks[i].ways[j].where; j++) {
+			if (plan->errors[i][j] ||
+			    !way_gives_up(&hooks[i].ways[j], bad, name, error))
+				continue;
+			plan->errors[i][j] = error;
+			cnt++;
+		}
+	}
+	return cnt;
+}
+
+void plan_fail_backend(struct plan *plan, enum backend bad, int error)
+{
+	for (int i = 0; i < HOOK_CNT; i++)
+		for (int j = 0; j < WAY_CNT_MAX && hooks[i].ways[j].where; j++)
+			if (hooks[i].ways[j].backend == bad)
+				plan->errors[i][j] = error;
+}
+
+const struct way *plan_way(const struct plan *plan, enum hook_id hook)
+{
+	const struct way *ways = hooks[hook].ways;
+
+	if (!plan->wanted[hook])
+		return NULL;
+	for (int i = 0; i < WAY_CNT_MAX && ways[i].where; i++)
+		if (!plan->errors[hook][i] && way_is_allowed(&ways[i], plan->backend))
+			return &ways[i];
+	return NULL;
+}
+
+bool plan_uses(const struct plan *plan, const char *program)
+{
+	for (int i = 0; i < HOOK_CNT; i++) {
+		const struct way *way = plan_way(plan, i);
+
+		if (way && way_has(way, program))
+			return true;
+	}
+	return false;
+}
+
+uint32_t plan_missing(const struct plan *plan)
+{
+	uint32_t missing = 0;
+
+	for (int i = 0; i < HOOK_CNT; i++)
+		if (plan->wanted[i] && !plan_way(plan, i))
+			missing |= hooks[i].events;
+	return missing;
+}

@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * What the tracer hooks into, and the ways to do it: one table. Which way is taken is decided hook
+ * by hook, by what really loads and attaches. Pure: only names of programs, no libbpf.
+ */
+#ifndef CONNSNOOP_HOOKS_H
+#define CONNSNOOP_HOOKS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "event.h"
+#include "opts.h"
+
+#define WAY_CNT_MAX 4
+#define WAY_PROGRAMS_MAX 4
+
+enum hook_id {
+	HOOK_TCP_STATE,
+	HOOK_TCP_CONNECT,
+	HOOK_TCP_CONNECT_RETURN,
+	HOOK_TCP_ACCEPT,
+	HOOK_TCP_LISTEN,
+	HOOK_TCP_DESTROY,
+	HOOK_UDP_SEND,
+	HOOK_UDP_RECEIVE,
+	HOOK_UDP_BIND,
+	HOOK_UDP_CLOSE,
+	HOOK_COOKIE,
+	HOOK_CNT,
+};
+
+/* One way to have a hook: programs of bpf/, by name. None: another hook's program does it. */
+struct way {
+	enum backend backend;
+	const char *where;	/* what it attaches to, for people */
+	const char *programs[WAY_PROGRAMS_MAX];
+	const char *weakness;	/* what it cannot do, NULL: nothing */
+};
+
+struct hook {
+	const char *name;
+	uint32_t events;	/* 1 << enum event_kind: these are missing, or wrong, without it */
+	const char *lost;	/* what else is missing without it, NULL: nothing */
+	enum event_kind missed_kind; /* what a skipped run of its program counts as */
+	bool required;		/* without it there is nothing to trace */
+	struct way ways[WAY_CNT_MAX]; /* best first; ends at the first without `where` */
+};
+
+extern const struct hook hooks[HOOK_CNT];
+
+
+/* What is asked for, and what is known to fail: the choice follows. */
+struct plan {
+	enum backend backend;	/* only its ways; BACKEND_AUTO: all */
+	bool wanted[HOOK_CNT];
+	int errors[HOOK_CNT][WAY_CNT_MAX]; /* negative: why a way has failed; 0: not known to fail */
+};
+
+bool way_is_allowed(const struct way *way, enum backend backend);
+bool way_has(const struct way *way, const char *program);
+
+/* Ask for every hook that serves the wanted events (1 << enum event_kind) of these protocols. */
+void plan_init(struct plan *plan, uint32_t events, bool tcp, bool udp, enum backend backend);
+
+/*
+ * The program @name could not be had: give up every way that needs it, and, when the error says that
+ * its whole kind is not to be had here, every way of the same backend. Returns how many ways were
+ * given up.
+ */
+int plan_fail(struct plan *plan, const char *name, int error);
+
+/* Give up every way of a backend. */
+void plan_fail_backend(struct plan *plan, enum backend bad, int error);
+
+/* The best way that is left; NULL: none, or the hook is not wanted. */
+const struct way *plan_way(const struct plan *plan, enum hook_id hook);
+bool plan_uses(const struct plan *plan, const char *program);
+
+/* The kinds of events that are wanted and have no hook. */
+uint32_t plan_missing(const struct plan *plan);
+
+#endif

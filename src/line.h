@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* A line of the log: an event and the names that the loader found for it. All a format reads. */
+#ifndef CONNSNOOP_LINE_H
+#define CONNSNOOP_LINE_H
+
+#include <stdint.h>
+
+#include "event.h"
+
+struct line {
+	const struct event *e;	/* never NULL; kind already checked against EVENT_KIND_CNT */
+	uint64_t utc_ns;	/* CLOCK_REALTIME of e->ts_ns */
+	/* Strings live as long as the call; NULL: not known or not wanted. Hostile until escaped. */
+	const char *exe;	/* path of the owner's executable */
+	const char *cgroup;	/* path in the v2 hierarchy, beginning with '/' */
+	const char *lservice;	/* service names of the two ports, NULL with -n */
+	const char *rservice;
+	/* lost: what, why, how many since the last such line */
+	enum event_kind lost_kind;
+	enum lost_reason lost_reason;
+	uint64_t lost_count;
+};
+
+/* summary: counts since the start, by kind. */
+struct summary {
+	uint64_t events[EVENT_KIND_CNT];
+	uint64_t lost[EVENT_KIND_CNT];
+};
+
+#endif

@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/* connsnoop: traces network connections as they happen, with the process that owns them. */
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "commands.h"
+#include "log.h"
+#include "opts.h"
+#include "services.h"
+
+#define EXIT_USAGE 2
+
+static int (*const commands[COMMAND_CNT])(const struct opts *, const struct services *) = {
+	[COMMAND_TRACE] = cmd_trace,
+	[COMMAND_PROBE] = cmd_probe,
+};
+
+/* What stdio has written may still have failed. */
+static int stdout_finish(int status)
+{
+	if (!fflush(stdout) && !ferror(stdout))
+		return status;
+	if (errno == EPIPE)
+		return status;
+	log_err("cannot write to stdout: %s", strerror(errno));
+	return EXIT_FAILURE;
+}
+
+int main(int argc, char **argv)
+{
+	struct services *services;
+	struct opts opts = {};
+	int status = EXIT_FAILURE;
+
+	signal(SIGPIPE, SIG_IGN); /* a reader that goes away is seen by its error */
+	if (services_load(&services)) {
+		log_err("cannot load the names of services: out of memory");
+		return EXIT_FAILURE;
+	}
+	switch (opts_parse(&opts, services, argc, argv)) {
+	case OPTS_RUN:
+		log_verbose = opts.verbose;
+		status = commands[opts.command](&opts, services);
+		break;
+	case OPTS_DONE:
+		status = EXIT_SUCCESS;
+		break;
+	case OPTS_USAGE:
+		status = EXIT_USAGE;
+		break;
+	}
+	opts_free(&opts);
+	services_free(services);
+	return stdout_finish(status);
+}

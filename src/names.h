@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * The words for the numbers: one table for each enum of event.h. A number that has no word
+ * gives NULL: the ring buffer is input, so everything is checked at use.
+ */
+#ifndef CONNSNOOP_NAMES_H
+#define CONNSNOOP_NAMES_H
+
+const char *names_kind(unsigned int kind);
+const char *names_attr(unsigned int attr);
+const char *names_direction(unsigned int direction); /* NULL for DIRECTION_NONE */
+const char *names_lorigin(unsigned int lorigin);     /* NULL for LORIGIN_NONE */
+const char *names_phase(unsigned int phase);	     /* NULL for PHASE_NONE */
+const char *names_close_reason(unsigned int reason); /* NULL for REASON_NONE */
+const char *names_lost_reason(unsigned int reason);
+const char *names_lost_text(unsigned int reason); /* the same for people */
+const char *names_class(unsigned int port_class);
+const char *names_tcp_state(unsigned int state); /* the kernel's TCP_*, as ss spells them */
+const char *names_proto(unsigned int proto);	 /* IPPROTO_* */
+const char *names_errno(int err);		 /* ECONNREFUSED */
+
+/* Back from the word; -1: no such word. */
+int names_event_kind(const char *name);
+int names_port_class(const char *name);
+
+#endif

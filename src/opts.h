@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* The command line: one table of options that parses it and prints --help. */
+#ifndef CONNSNOOP_OPTS_H
+#define CONNSNOOP_OPTS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "filters.h"
+
+enum command { COMMAND_TRACE, COMMAND_PROBE, COMMAND_CNT };
+enum backend { BACKEND_AUTO, BACKEND_FENTRY, BACKEND_KPROBE, BACKEND_TRACEPOINT, BACKEND_CNT };
+enum color { COLOR_AUTO, COLOR_ALWAYS, COLOR_NEVER };
+
+struct services;
+
+/* Everything the command line says. opts_free() releases what it owns. */
+struct opts {
+	enum command command;
+	struct filters filters;
+	uint32_t events;	/* 1 << enum event_kind: wanted kinds, lost and summary always */
+	bool failed_only;	/* --failed: of close, only the reasons that are failures */
+	enum backend backend;
+	uint64_t udp_idle_ns;
+	uint64_t duration_ns;	/* 0: until stopped */
+	uint64_t count;		/* 0: no limit */
+	uint32_t buffer_bytes;	/* 0: the default */
+	uint32_t latency_ms;
+	bool stats;
+	bool verbose;		/* libbpf's own messages too */
+
+	bool numeric;
+	bool json;
+	bool header;		/* text: print one */
+	enum color color;
+	char *output;		/* file, NULL: stdout */
+	char *columns;		/* --columns as given, NULL: the default */
+};
+
+/* What the caller does next. */
+enum opts_result {
+	OPTS_RUN,	/* run opts->command */
+	OPTS_DONE,	/* --help, --version or --columns help was answered on stdout: exit 0 */
+	OPTS_USAGE,	/* wrong usage, already said on stderr: exit 2 */
+};
+
+/* @s names ports for --port and its like; it may be NULL, then only numbers are understood. */
+enum opts_result opts_parse(struct opts *opts, const struct services *s, int argc, char **argv);
+void opts_free(struct opts *opts);
+
+/* As --backend spells it; NULL: there is no such backend. */
+const char *backend_name(unsigned int backend);
+
+#endif

@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/* The table of options. Its order is that of --help. */
+#include "opts_table.h"
+
+#include "opts_set.h"
+
+#define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
+#define TRACE (1u << COMMAND_TRACE)
+#define PROBE (1u << COMMAND_PROBE)
+#define IN_OPTS(member) .offset = offsetof(struct opts, member)
+
+const struct opt_row opt_rows[] = {
+	{ "output", 'o', "FILE", TRACE, GROUP_OUTPUT, opt_set_output,
+	  .help = "write the events to FILE instead of stdout, which '-' stands for; messages "
+		  "always go to stderr" },
+	{ "json", 'j', NULL, TRACE, GROUP_OUTPUT, opt_set_bool, IN_OPTS(json), .value = true,
+	  .help = "JSON lines: one object a line, UTF-8" },
+	{ "numeric", 'n', NULL, TRACE, GROUP_OUTPUT, opt_set_bool, IN_OPTS(numeric), .value = true,
+	  .help = "no names: ports as numbers, addresses as addresses" },
+	{ "columns", 0, "A,B,...", TRACE, GROUP_OUTPUT, opt_set_columns,
+	  .help = "the columns of the text and their order; '--columns help' lists them" },
+	{ "no-header", 0, NULL, TRACE, GROUP_OUTPUT, opt_set_bool, IN_OPTS(header), .value = false,
+	  .help = "text without the line that names the columns" },
+	{ "color", 0, "WHEN", TRACE, GROUP_OUTPUT, opt_set_color,
+	  .help = "auto (on a terminal, unless NO_COLOR is set; the default), always or never" },
+
+	{ "pid", 'p', "PID[,PID]", TRACE, GROUP_FILTERS, opt_set_pids,
+	  .help = "only sockets that these processes own" },
+	{ "comm", 'c', "NAME", TRACE, GROUP_FILTERS, opt_set_comm,
+	  .help = "only processes of this name, as ps -o comm shows it: the whole name, of which "
+		  "the kernel keeps the first 15 bytes; for several names, repeat the option" },
+	{ "user", 0, "USER[,USER]", TRACE, GROUP_FILTERS, opt_set_users,
+	  .help = "only processes of these users, by name or uid" },
+	{ "cgroup", 0, "PATH", TRACE, GROUP_FILTERS, opt_set_cgroup,
+	  .help = "only processes in this cgroup and below: an absolute path in the file system, "
+		  "or one relative to the root of the cgroup v2 hierarchy" },
+	{ "netns", 0, "PID or PATH", TRACE, GROUP_FILTERS, opt_set_netns,
+	  .help = "only this network namespace: that of process PID, the one at PATH, or one "
+		  "by its name in /run/netns" },
+	{ "tcp", 't', NULL, TRACE, GROUP_FILTERS, opt_set_filter, .value = FILTER_TCP,
+	  .help = "only TCP; with -u, both" },
+	{ "udp", 'u', NULL, TRACE, GROUP_FILTERS, opt_set_filter, .value = FILTER_UDP,
+	  .help = "only UDP; with -t, both" },
+	{ "ipv4", '4', NULL, TRACE, GROUP_FILTERS, opt_set_filter, .value = FILTER_IPV4,
+	  .help = "only IPv4, as it travels: IPv4-mapped IPv6 addresses too; with -6, both" },
+	{ "ipv6", '6', NULL, TRACE, GROUP_FILTERS, opt_set_filter, .value = FILTER_IPV6,
+	  .help = "only IPv6; with -4, both" },
+	{ "port", 'P', "LIST", TRACE, GROUP_FILTERS, opt_set_ports, .value = PORT_SET_ANY,
+	  .help = "only where the local or the remote port is in LIST: numbers, ranges and names "
+		  "of services, as in 80,8000-8999,https" },
+	{ "lport", 'L', "LIST", TRACE, GROUP_FILTERS, opt_set_ports, .value = PORT_SET_LOCAL,
+	  .help = "only where the local port is in LIST" },
+	{ "rport", 'R', "LIST", TRACE, GROUP_FILTERS, opt_set_ports, .value = PORT_SET_REMOTE,
+	  .help = "only where the remote port is in LIST" },
+	{ "net", 'A', "CIDR[,CIDR]", TRACE, GROUP_FILTERS, opt_set_nets,
+	  .help = "only where the remote address is in one of these networks, as in "
+		  "10.0.0.0/8,fd00::/8,192.0.2.1; '!CIDR' excludes one. Of several that match, "
+		  "the longest prefix decides; where none does, the address is wanted only if "
+		  "all of them exclude" },
+	{ "class", 0, "CLASS[,CLASS]", TRACE, GROUP_FILTERS, opt_set_classes,
+	  .help = "only where the server's port is well-known (below 1024), registered (below "
+		  "49152) or private" },
+	{ "in", 0, NULL, TRACE, GROUP_FILTERS, opt_set_filter, .value = FILTER_IN,
+	  .help = "only connections accepted here; with --out, both" },
+	{ "out", 0, NULL, TRACE, GROUP_FILTERS, opt_set_filter, .value = FILTER_OUT,
+	  .help = "only connections opened from here; with --in, both" },
+
+	{ "events", 'e', "LIST", TRACE, GROUP_TRACING, opt_set_events,
+	  .help = "only these kinds of event: connect, established, accept, fail, close, listen, "
+		  "unlisten, flow, send, state; the default is all but the last two. Events that "
+		  "were lost are always told" },
+	{ "failed", 'f', NULL, TRACE, GROUP_TRACING, opt_set_bool, IN_OPTS(failed_only),
+	  .value = true,
+	  .help = "only what failed: fail, and close with any reason but local, remote, idle and "
+		  "closed; of the kinds that --events names, only these two remain" },
+	{ "states", 0, NULL, TRACE, GROUP_TRACING, opt_add_events, .value = 1u << EVENT_STATE,
+	  .help = "add an event for every TCP state change" },
+	{ "datagrams", 0, NULL, TRACE, GROUP_TRACING, opt_add_events, .value = 1u << EVENT_SEND,
+	  .help = "add an event for every UDP datagram, not only one for each flow" },
+	{ "duration", 'd', "SECONDS", TRACE, GROUP_TRACING, opt_set_seconds, IN_OPTS(duration_ns),
+	  .help = "stop after that time, as in 10 or 0.5" },
+	{ "count", 0, "N", TRACE, GROUP_TRACING, opt_set_count,
+	  .help = "stop after N events" },
+	{ "udp-idle", 0, "SECONDS", TRACE, GROUP_TRACING, opt_set_seconds, IN_OPTS(udp_idle_ns),
+	  .help = "a UDP flow with no datagram for so long has ended (default 30)" },
+	{ "buffer", 0, "SIZE", TRACE, GROUP_TRACING, opt_set_buffer,
+	  .help = "size of the ring buffer: a power of two from one page to 1G, as in 4096, 64K "
+		  "or 16M" },
+	{ "latency", 0, "MS", TRACE, GROUP_TRACING, opt_set_latency,
+	  .help = "longest time an event may wait in the buffer before it is printed, up to 60000 "
+		  "(default 100; 0: print at once)" },
+	{ "backend", 0, "NAME", TRACE | PROBE, GROUP_TRACING, opt_set_backend,
+	  .help = "how to attach: fentry, kprobe, tracepoint, or auto (the default), which takes "
+		  "the best that really attaches, hook by hook" },
+	{ "stats", 0, NULL, TRACE, GROUP_TRACING, opt_set_bool, IN_OPTS(stats), .value = true,
+	  .help = "at exit, on stderr: events by kind, lost ones by kind and reason, and the runs "
+		  "and ns per run of each BPF program" },
+
+	{ "verbose", 'v', NULL, TRACE | PROBE, GROUP_OTHER, opt_set_bool, IN_OPTS(verbose),
+	  .value = true,
+	  .help = "say more on stderr, libbpf's own messages too" },
+	{ "help", 'h', NULL, TRACE | PROBE, GROUP_OTHER, opt_show_help,
+	  .help = "print this help and exit" },
+	{ "version", 'V', NULL, TRACE | PROBE, GROUP_OTHER, opt_show_version,
+	  .help = "print the version and exit" },
+};
+
+const size_t opt_row_cnt = ARRAY_SIZE(opt_rows);

@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/* From an event to a line: time, executable, cgroup, services. */
+#include "resolve.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cgroup2.h"
+#include "clock.h"
+#include "exes.h"
+#include "log.h"
+#include "services.h"
+
+struct resolver {
+	const struct services *services;
+	struct clock clock;
+	struct exes *exes;
+	struct cgroup_paths *cgroups;
+};
+
+int resolver_open(struct resolver **out, const struct services *services)
+{
+	struct resolver *r = calloc(1, sizeof(*r));
+	int err;
+
+	if (!r)
+		goto no_memory;
+	r->services = services;
+	err = clock_init(&r->clock);
+	if (err) {
+		free(r);
+		return err;
+	}
+	r->exes = exes_new();
+	if (!r->exes || cgroup_paths_new(&r->cgroups))
+		goto no_memory;
+	*out = r;
+	return 0;
+no_memory:
+	log_err("cannot begin: out of memory");
+	resolver_close(r);
+	return -ENOMEM;
+}
+
+void resolver_close(struct resolver *r)
+{
+	if (!r)
+		return;
+	clock_close(&r->clock);
+	exes_free(r->exes);
+	cgroup_paths_free(r->cgroups);
+	free(r);
+}
+
+int resolver_clock_fd(const struct resolver *r)
+{
+	return clock_fd(&r->clock);
+}
+
+void resolver_clock_was_set(struct resolver *r)
+{
+	clock_was_set(&r->clock);
+}
+
+uint64_t resolver_utc(const struct resolver *r, uint64_t monotonic_ns)
+{
+	return clock_utc(&r->clock, monotonic_ns);
+}
+
+void resolver_add_exe(struct resolver *r, const struct exe_record *record, size_t size)
+{
+	int err = exes_add(r->exes, record, size);
+
+	if (err)
+		log_debug("a record of an executable is lost: %s", strerror(-err));
+}
+
+void resolver_line(struct resolver *r, const struct event *e, struct line *l)
+{
+	memset(l, 0, sizeof(*l));
+	l->e = e;
+	l->utc_ns = clock_utc(&r->clock, e->ts_ns);
+	l->exe = exes_get(r->exes, e->owner.exe_key);
+	l->cgroup = cgroup_paths_get(r->cgroups, e->owner.cgroup_id);
+	if (!r->services)
+		return;
+	if (e->lport)
+		l->lservice = services_name(r->services, e->proto, e->lport);
+	if (e->rport)
+		l->rservice = services_name(r->services, e->proto, e->rport);
+}

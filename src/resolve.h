@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* From an event to a line: the names that the kernel does not send with each event. */
+#ifndef CONNSNOOP_RESOLVE_H
+#define CONNSNOOP_RESOLVE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "line.h"
+
+struct exe_record;
+struct resolver;
+struct services;
+
+/* @services: NULL for no names of ports. 0 or -errno, after one sentence on stderr. */
+int resolver_open(struct resolver **out, const struct services *services);
+void resolver_close(struct resolver *r); /* NULL is fine */
+
+int resolver_clock_fd(const struct resolver *r);
+void resolver_clock_was_set(struct resolver *r);
+uint64_t resolver_utc(const struct resolver *r, uint64_t monotonic_ns);
+
+/* A record with the path of an executable, for the events that come after it. */
+void resolver_add_exe(struct resolver *r, const struct exe_record *record, size_t size);
+
+/* Fill @l for @e; its strings are valid until the next call of any of these. */
+void resolver_line(struct resolver *r, const struct event *e, struct line *l);
+
+#endif

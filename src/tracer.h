@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* The life of the BPF programs: chosen, loaded, attached, read. The only user of libbpf. */
+#ifndef CONNSNOOP_TRACER_H
+#define CONNSNOOP_TRACER_H
+
+#include <stdint.h>
+#include <stdio.h>
+
+#include "account.h"
+#include "hooks.h"
+
+struct tracer;
+
+/* One record of the ring buffer: @size bytes, not checked yet. Non-zero ends tracer__consume(). */
+typedef int (*tracer_fn)(void *ctx, const void *record, size_t size);
+
+/*
+ * Choose the hooks, load and attach them: when it returns 0 everything is being traced. Every hook
+ * that could not be had is said on stderr. *@out is the caller's, for tracer__close().
+ * 0 or -errno, after one sentence on stderr.
+ */
+int tracer__open(struct tracer **out, const struct opts *opts, tracer_fn fn, void *ctx);
+
+/* Stop tracing; what is in the ring buffer can still be consumed. */
+void tracer__detach(struct tracer *t);
+void tracer__close(struct tracer *t);
+
+/* Readable when records wait and the reader was to be woken. */
+int tracer__fd(const struct tracer *t);
+
+/* Handle all records that wait. Their number, or the negative result of the function. */
+int tracer__consume(struct tracer *t);
+
+/* The reader is about to sleep: the next event is to wake it. Consume once more afterwards. */
+void tracer__sleep(struct tracer *t);
+/* The reader is awake. */
+void tracer__awake(struct tracer *t);
+
+int tracer__losses(struct tracer *t, struct losses *losses);
+
+/* Close the UDP flows that have ended: each becomes an event in the ring buffer. */
+int tracer__sweep(struct tracer *t);
+
+/* --stats: for each program its runs, ns per run and missed runs. */
+void tracer__print_stats(const struct tracer *t, FILE *f);
+
+const struct plan *tracer__plan(const struct tracer *t);
+
+/* probe: try a way alone, as tracer__open() would. 0 or -errno; *@stage says what failed. */
+int tracer_try(const struct way *way, const char **stage);
+
+/* The program that made the last load fail, and why, in libbpf's words; for -v and probe. */
+const char *tracer_last_message(void);
+
+#endif

@@ -1,0 +1,297 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/* The table of fields: every row can be produced, and what does not apply is absent. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <stdio.h>
+
+#include "fields.h"
+#include "samples.h"
+
+static bool get(const struct sample *s, const char *name, struct value *v)
+{
+	for (size_t i = 0; i < field_cnt; i++) {
+		if (!strcmp(fields[i].name, name))
+			return field_get(&fields[i], &s->line, v);
+	}
+	fail_msg("no field %s", name);
+	return false;
+}
+
+static bool has(const struct sample *s, const char *name)
+{
+	struct value v;
+
+	return get(s, name, &v);
+}
+
+static void expect_word(const struct sample *s, const char *name, const char *text)
+{
+	struct value v;
+
+	assert_true(get(s, name, &v));
+	assert_true(v.type == VALUE_WORD || v.type == VALUE_STRING);
+	assert_int_equal(v.string.len, strlen(text));
+	assert_memory_equal(v.string.ptr, text, v.string.len);
+}
+
+/* The rows against each other and against what their getters give. */
+static void check_value(const struct field *f, const struct value *v)
+{
+	if (f->type == FIELD_NUMBER)
+		assert_int_equal(v->type, VALUE_NUMBER);
+	else if (f->type == FIELD_BOOLEAN)
+		assert_int_equal(v->type, VALUE_BOOLEAN);
+	else
+		assert_true(v->type >= VALUE_WORD);
+	if (v->type == VALUE_WORD || v->type == VALUE_STRING)
+		assert_true(v->string.len > 0);
+}
+
+static void test_every_field_is_produced(void **state)
+{
+	bool seen[64] = { false };
+
+	(void)state;
+	assert_true(field_cnt <= sizeof(seen));
+	for (int kind = 0; kind < EVENT_SUMMARY; kind++) {
+		struct sample s = sample_new(kind);
+
+		if (kind != EVENT_LOST)
+			s.e->flags |= EVENT_F_MAPPED;
+		s.line.cgroup = "/machine.slice/machine-web.scope";
+		for (size_t i = 0; i < field_cnt; i++) {
+			struct value v;
+
+			if (!field_get(&fields[i], &s.line, &v))
+				continue;
+			check_value(&fields[i], &v);
+			seen[i] = true;
+		}
+		sample_free(&s);
+	}
+	for (size_t i = 0; i < field_cnt; i++) {
+		if (!seen[i])
+			fail_msg("no sample has %s", fields[i].name);
+	}
+}
+
+static void test_rows(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < field_cnt; i++) {
+		const struct field *f = &fields[i];
+		char key[64];
+
+		snprintf(key, sizeof(key), ",\"%s\":", f->name);
+		assert_string_equal(f->key, key);
+		assert_int_equal(f->key_len, strlen(key));
+		assert_true(f->width > 0 && f->kinds && f->help[0]);
+		assert_true(f->get || f->size == 2 || f->size == 4 || f->size == 8);
+		for (size_t j = 0; j < i; j++)
+			assert_string_not_equal(f->name, fields[j].name);
+	}
+}
+
+static void test_lost_has_no_socket(void **state)
+{
+	static const char *const names[] = { "ts", "event", "kind", "reason", "count" };
+	struct sample s = sample_new(EVENT_LOST);
+	size_t cnt = 0;
+	struct value v;
+
+	(void)state;
+	for (size_t i = 0; i < field_cnt; i++)
+		cnt += field_get(&fields[i], &s.line, &v);
+	assert_int_equal(cnt, sizeof(names) / sizeof(names[0]));
+	for (size_t i = 0; i < cnt; i++)
+		assert_true(has(&s, names[i]));
+	expect_word(&s, "reason", "buffer");
+	expect_word(&s, "kind", "close");
+	sample_free(&s);
+}
+
+static void test_unknown_owner(void **state)
+{
+	static const char *const names[] = { "pid", "tid", "ppid", "uid", "comm", "exe", "cgroup" };
+	struct sample s = sample_new(EVENT_CLOSE);
+
+	(void)state;
+	s.e->owner.pid = 0;
+	s.e->attr = ATTR_NONE;
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		assert_false(has(&s, names[i]));
+	expect_word(&s, "attr", "none");
+	sample_free(&s);
+}
+
+static void test_sides(void **state)
+{
+	static const char *const local[] = { "laddr", "lport", "lclass", "lorigin", "lservice" };
+	static const char *const remote[] = { "raddr", "rport", "rclass", "rservice", "service" };
+	struct sample s = sample_new(EVENT_CONNECT);
+
+	(void)state;
+	s.line.lservice = "x";
+	for (int i = 0; i < 5; i++)
+		assert_true(has(&s, local[i]) && has(&s, remote[i]));
+	s.e->flags = EVENT_F_REMOTE;
+	for (int i = 0; i < 5; i++)
+		assert_true(!has(&s, local[i]) && has(&s, remote[i]));
+	s.e->flags = EVENT_F_LOCAL;
+	for (int i = 0; i < 5; i++)
+		assert_true(has(&s, local[i]) && !has(&s, remote[i]));
+	s.e->lport = 0;
+	for (int i = 0; i < 5; i++)
+		assert_true(!has(&s, local[i]) && !has(&s, remote[i]));
+	sample_free(&s);
+}
+
+static void test_port_edges(void **state)
+{
+	static const struct {
+		uint16_t port;
+		const char *class;
+	} edges[] = {
+		{ 0, "well-known" },	 { 1, "well-known" },	{ 1023, "well-known" },
+		{ 1024, "registered" },	 { 49151, "registered" }, { 49152, "private" },
+		{ 65535, "private" },
+	};
+	struct sample s = sample_new(EVENT_CONNECT);
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(edges) / sizeof(edges[0]); i++) {
+		struct value v;
+
+		s.e->rport = s.e->lport = edges[i].port;
+		expect_word(&s, "rclass", edges[i].class);
+		assert_true(get(&s, "rport", &v));
+		assert_int_equal(v.number, edges[i].port);
+		assert_int_equal(has(&s, "lport"), edges[i].port != 0);
+		if (edges[i].port)
+			expect_word(&s, "lclass", edges[i].class);
+	}
+	sample_free(&s);
+}
+
+static void test_server_side(void **state)
+{
+	struct sample out = sample_new(EVENT_CONNECT), in = sample_new(EVENT_ACCEPT);
+	struct sample listener = sample_new(EVENT_UNLISTEN);
+
+	(void)state;
+	out.line.lservice = in.line.rservice = listener.line.rservice = "wrong";
+	expect_word(&out, "service", "https");
+	expect_word(&in, "service", "https");
+	expect_word(&listener, "service", "https");
+	out.line.rservice = NULL; /* -n */
+	assert_false(has(&out, "service"));
+	out.line.rservice = "x";
+	out.e->direction = DIRECTION_NONE;
+	assert_false(has(&out, "service"));
+	sample_free(&out);
+	sample_free(&in);
+	sample_free(&listener);
+}
+
+static void test_udp_has_no_tcp_numbers(void **state)
+{
+	static const char *const names[] = { "handshake_us", "retrans", "rtt_us" };
+	struct sample s = sample_new(EVENT_CLOSE);
+
+	(void)state;
+	s.e->proto = IPPROTO_UDP;
+	for (int i = 0; i < 3; i++)
+		assert_false(has(&s, names[i]));
+	assert_true(has(&s, "tx_bytes"));
+	sample_free(&s);
+}
+
+static void test_zeros(void **state)
+{
+	struct sample s = sample_new(EVENT_CLOSE);
+	struct value v;
+
+	(void)state;
+	s.e->handshake_us = s.e->rtt_us = s.e->closer_pid = s.e->retrans = 0;
+	s.e->tx_bytes = 0;
+	assert_false(has(&s, "handshake_us"));
+	assert_false(has(&s, "rtt_us"));
+	assert_false(has(&s, "closer_pid"));
+	assert_false(has(&s, "closer_comm"));
+	assert_false(has(&s, "peer_pid"));
+	assert_false(has(&s, "peer_comm"));
+	assert_true(get(&s, "tx_bytes", &v) && v.number == 0);
+	assert_true(get(&s, "retrans", &v) && v.number == 0);
+	s.e->kind = EVENT_ESTABLISHED;
+	assert_true(get(&s, "handshake_us", &v) && v.number == 0);
+	sample_free(&s);
+}
+
+static void test_out_of_range(void **state)
+{
+	static const char *const names[] = { "proto",	"ipv",	 "attr",  "direction",
+					     "lorigin", "laddr", "raddr", "reason" };
+	struct sample s = sample_new(EVENT_CLOSE);
+	struct value v;
+
+	(void)state;
+	s.e->proto = s.e->ipv = s.e->attr = s.e->direction = s.e->lorigin = 255;
+	s.e->phase = s.e->reason = s.e->old_state = s.e->new_state = 255;
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		assert_false(has(&s, names[i]));
+	s.e->kind = EVENT_FAIL;
+	assert_false(has(&s, "phase"));
+	s.e->error = UINT32_MAX;
+	expect_word(&s, "error", "4294967295");
+	s.e->error = 524;
+	expect_word(&s, "error", "524");
+	s.e->kind = EVENT_STATE;
+	assert_false(has(&s, "old_state") || has(&s, "new_state"));
+	s.e->kind = EVENT_KIND_CNT;
+	for (size_t i = 0; i < field_cnt; i++)
+		assert_false(field_get(&fields[i], &s.line, &v));
+	s.e->kind = UINT32_MAX;
+	assert_false(field_get(&fields[0], &s.line, &v));
+	s.e->kind = EVENT_LOST;
+	s.line.lost_kind = EVENT_KIND_CNT;
+	s.line.lost_reason = LOST_REASON_CNT;
+	assert_false(has(&s, "kind") || has(&s, "reason"));
+	sample_free(&s);
+}
+
+static void test_comm_without_nul(void **state)
+{
+	struct sample s = sample_new(EVENT_CLOSE);
+
+	(void)state;
+	memcpy(s.e->owner.comm, "0123456789abcdef", COMM_LEN);
+	memcpy(s.e->closer_comm, "fedcba9876543210", COMM_LEN);
+	expect_word(&s, "comm", "0123456789abcdef");
+	expect_word(&s, "closer_comm", "fedcba9876543210");
+	s.e->owner.comm[0] = '\0';
+	assert_false(has(&s, "comm"));
+	sample_free(&s);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_every_field_is_produced),
+		cmocka_unit_test(test_rows),
+		cmocka_unit_test(test_lost_has_no_socket),
+		cmocka_unit_test(test_unknown_owner),
+		cmocka_unit_test(test_sides),
+		cmocka_unit_test(test_port_edges),
+		cmocka_unit_test(test_server_side),
+		cmocka_unit_test(test_udp_has_no_tcp_numbers),
+		cmocka_unit_test(test_zeros),
+		cmocka_unit_test(test_out_of_range),
+		cmocka_unit_test(test_comm_without_nul),
+	};
+
+	return cmocka_run_group_tests_name("fields", tests, NULL, NULL);
+}

@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/* Numbers for people keep to their width; the rest of the column is in the text test. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include "info.h"
+
+struct pair {
+	uint64_t number;
+	const char *text;
+};
+
+static const struct pair bytes[] = {
+	{ 0, "0B" },	       { 999, "999B" },	      { 1000, "0.9K" },	    { 1024, "1.0K" },
+	{ 10239, "9.9K" },     { 10240, "10K" },      { 1023999, "999K" },  { 1024000, "0.9M" },
+	{ 1048576, "1.0M" },   { 3456789, "3.2M" },   { 1ULL << 30, "1.0G" },
+	{ 1ULL << 40, "1.0T" }, { UINT64_MAX, "15E" },
+};
+
+static const struct pair durations[] = {
+	{ 0, "0us" },		   { 999, "999us" },	      { 1000, "1.0ms" },
+	{ 9999, "9.9ms" },	   { 10000, "10ms" },	      { 999999, "999ms" },
+	{ 1000000, "1.0s" },	   { 59999999, "59s" },	      { 60000000, "1m00s" },
+	{ 599000000, "9m59s" },	   { 600000000, "10m" },      { 3599000000, "59m" },
+	{ 3600000000, "1h00m" },   { 35940000000, "9h59m" },  { 86399000000, "23h" },
+	{ 86400000000, "1d00h" },  { 8640000000000, "100d" },
+};
+
+static void check(struct buf *b, const char *text)
+{
+	assert_true(b->len <= 5);
+	buf_put_char(b, '\0');
+	assert_string_equal(b->data, text);
+	buf_reset(b);
+}
+
+static void test_bytes(void **state)
+{
+	struct buf b = { 0 };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(bytes) / sizeof(bytes[0]); i++) {
+		info_put_bytes(&b, bytes[i].number);
+		assert_true(b.len <= 4);
+		check(&b, bytes[i].text);
+	}
+	buf_free(&b);
+}
+
+static void test_durations(void **state)
+{
+	struct buf b = { 0 };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(durations) / sizeof(durations[0]); i++) {
+		info_put_duration(&b, durations[i].number);
+		check(&b, durations[i].text);
+	}
+	buf_free(&b);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_bytes),
+		cmocka_unit_test(test_durations),
+	};
+
+	return cmocka_run_group_tests_name("info", tests, NULL, NULL);
+}

@@ -1,0 +1,572 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/* The command line: each row of the table of options, how they combine, --help, wrong usage. */
+#define _GNU_SOURCE 1 /* memfd_create() */
+#include "opts.h"
+
+#include <ctype.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+#include "capture.h"
+#include "names.h"
+#include "opts_table.h"
+#include "services.h"
+#include "version.h"
+
+#define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
+#define ARGS_MAX 16
+
+static struct opts o;
+static struct services *services;
+static struct capture out, err;
+
+static enum opts_result run(char **args)
+{
+	char *argv[ARGS_MAX + 2] = { "connsnoop" };
+	enum opts_result result;
+	int argc = 1;
+
+	while (args[argc - 1] && argc <= ARGS_MAX) {
+		argv[argc] = args[argc - 1];
+		argc++;
+	}
+	opts_free(&o);
+	capture_begin(&out, STDOUT_FILENO);
+	capture_begin(&err, STDERR_FILENO);
+	result = opts_parse(&o, services, argc, argv);
+	capture_end(&err);
+	capture_end(&out);
+	return result;
+}
+
+#define RUN(...) run((char *[]){ __VA_ARGS__, NULL })
+
+/* Fails unless the last run() was refused with one sentence that holds @part. */
+static void check_usage(enum opts_result result, const char *what, const char *part)
+{
+	if (result != OPTS_USAGE || !capture_is_one_sentence(&err) || *out.text ||
+	    !strstr(err.text, part))
+		fail_msg("%s gave %d and said: %s%s", what, result, err.text, out.text);
+}
+
+#define assert_usage(part, ...) check_usage(RUN(__VA_ARGS__), #__VA_ARGS__, part)
+
+static void check_run(enum opts_result result, const char *what)
+{
+	if (result != OPTS_RUN || *out.text || *err.text)
+		fail_msg("%s gave %d and said: %s%s", what, result, err.text, out.text);
+}
+
+#define assert_run(...) check_run(RUN(__VA_ARGS__), #__VA_ARGS__)
+
+static int teardown(void **state)
+{
+	(void)state;
+	opts_free(&o);
+	return 0;
+}
+
+/* What a row's good value must have done. */
+static bool is_output(void) { return !strcmp(o.output, "/tmp/x"); }
+static bool is_json(void) { return o.json; }
+static bool is_numeric(void) { return o.numeric; }
+static bool is_columns(void) { return !strcmp(o.columns, "event,pid"); }
+static bool is_no_header(void) { return !o.header; }
+static bool is_color(void) { return o.color == COLOR_ALWAYS; }
+static bool is_pid(void) { return o.filters.pid_cnt == 2 && o.filters.pids[1] == 2; }
+static bool is_comm(void) { return !strcmp(o.filters.comms[0], "a b,c"); }
+static bool is_user(void) { return o.filters.uid_cnt == 2 && !o.filters.uids[0]; }
+static bool is_cgroup(void) { return !strcmp(o.filters.cgroup, "/a"); }
+static bool is_netns(void) { return o.filters.netns != 0; }
+static bool is_tcp(void) { return o.filters.set == FILTER_TCP; }
+static bool is_udp(void) { return o.filters.set == FILTER_UDP; }
+static bool is_ipv4(void) { return o.filters.set == FILTER_IPV4; }
+static bool is_ipv6(void) { return o.filters.set == FILTER_IPV6; }
+static bool is_port(void) { return o.filters.ports[443] == PORT_SET_ANY; }
+static bool is_lport(void) { return o.filters.ports[443] == PORT_SET_LOCAL; }
+static bool is_rport(void) { return o.filters.ports[443] == PORT_SET_REMOTE; }
+static bool is_net(void) { return o.filters.net_cnt == 2 && o.filters.nets[1].exclude; }
+static bool is_class(void) { return o.filters.classes == 1u << CLASS_PRIVATE; }
+static bool is_in(void) { return o.filters.set == FILTER_IN; }
+static bool is_out(void) { return o.filters.set == FILTER_OUT; }
+static bool is_events(void) { return o.events == (EVENTS_FAILED | EVENTS_ALWAYS); }
+static bool is_failed(void) { return o.failed_only && is_events(); }
+static bool is_states(void) { return o.events == (EVENTS_DEFAULT | 1u << EVENT_STATE); }
+static bool is_datagrams(void) { return o.events == (EVENTS_DEFAULT | 1u << EVENT_SEND); }
+static bool is_duration(void) { return o.duration_ns == 2500000000ull; }
+static bool is_count(void) { return o.count == 5000000000ull; }
+static bool is_udp_idle(void) { return o.udp_idle_ns == 500000000ull; }
+static bool is_buffer(void) { return o.buffer_bytes == 64 * 1024; }
+static bool is_latency(void) { return o.latency_ms == 0; }
+static bool is_backend(void) { return o.backend == BACKEND_KPROBE; }
+static bool is_stats(void) { return o.stats; }
+static bool is_verbose(void) { return o.verbose; }
+static bool is_help(void) { return strstr(out.text, "Usage: connsnoop") == out.text; }
+static bool is_version(void) { return !strcmp(out.text, "connsnoop " CONNSNOOP_VERSION "\n"); }
+
+static const struct row_case {
+	const char *name;
+	bool (*done)(void);
+	char *good;	 /* NULL: takes no value */
+	const char *bad; /* refused, naming the option */
+	enum opts_result result;
+} cases[] = {
+	{ "output", is_output, "/tmp/x", "", OPTS_RUN },
+	{ "json", is_json, NULL, NULL, OPTS_RUN },
+	{ "numeric", is_numeric, NULL, NULL, OPTS_RUN },
+	{ "columns", is_columns, "event,pid", "pids", OPTS_RUN },
+	{ "no-header", is_no_header, NULL, NULL, OPTS_RUN },
+	{ "color", is_color, "always", "Always", OPTS_RUN },
+	{ "pid", is_pid, "1,2", "1,x", OPTS_RUN },
+	{ "comm", is_comm, "a b,c", "", OPTS_RUN },
+	{ "user", is_user, "root,1", "no-such-user-here", OPTS_RUN },
+	{ "cgroup", is_cgroup, "/a", "", OPTS_RUN },
+	{ "netns", is_netns, "/proc/self/ns/net", "/no/such/file", OPTS_RUN },
+	{ "tcp", is_tcp, NULL, NULL, OPTS_RUN },
+	{ "udp", is_udp, NULL, NULL, OPTS_RUN },
+	{ "ipv4", is_ipv4, NULL, NULL, OPTS_RUN },
+	{ "ipv6", is_ipv6, NULL, NULL, OPTS_RUN },
+	{ "port", is_port, "https,1-2", "0", OPTS_RUN },
+	{ "lport", is_lport, "443", "65536", OPTS_RUN },
+	{ "rport", is_rport, "443", "-1", OPTS_RUN },
+	{ "net", is_net, "10.0.0.0/8,!10.1.1.1", "10.0.0.0/33", OPTS_RUN },
+	{ "class", is_class, "private", "public", OPTS_RUN },
+	{ "in", is_in, NULL, NULL, OPTS_RUN },
+	{ "out", is_out, NULL, NULL, OPTS_RUN },
+	{ "events", is_events, "close,fail", "close,closed", OPTS_RUN },
+	{ "failed", is_failed, NULL, NULL, OPTS_RUN },
+	{ "states", is_states, NULL, NULL, OPTS_RUN },
+	{ "datagrams", is_datagrams, NULL, NULL, OPTS_RUN },
+	{ "duration", is_duration, "2.5", "0", OPTS_RUN },
+	{ "count", is_count, "5000000000", "0", OPTS_RUN },
+	{ "udp-idle", is_udp_idle, "0.5", "0.0", OPTS_RUN },
+	{ "buffer", is_buffer, "64K", "48K", OPTS_RUN },
+	{ "latency", is_latency, "0", "60001", OPTS_RUN },
+	{ "backend", is_backend, "kprobe", "kprobes", OPTS_RUN },
+	{ "stats", is_stats, NULL, NULL, OPTS_RUN },
+	{ "verbose", is_verbose, NULL, NULL, OPTS_RUN },
+	{ "help", is_help, NULL, NULL, OPTS_DONE },
+	{ "version", is_version, NULL, NULL, OPTS_DONE },
+};
+
+static const struct row_case *case_of(const struct opt_row *row)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		if (!strcmp(cases[i].name, row->name))
+			return &cases[i];
+	}
+	fail_msg("--%s has no case in this test", row->name);
+	return NULL;
+}
+
+static void check_good(const struct row_case *c, enum opts_result result, const char *how)
+{
+	if (result != c->result || *err.text || !c->done())
+		fail_msg("%s gave %d and said: %s", how, result, err.text);
+}
+
+static void test_each_row_takes_its_good_value(void **state)
+{
+	char name[32], joined[64], letter[] = "-x";
+
+	(void)state;
+	assert_int_equal(opt_row_cnt, ARRAY_SIZE(cases));
+	for (size_t i = 0; i < opt_row_cnt; i++) {
+		const struct row_case *c = case_of(&opt_rows[i]);
+
+		assert_int_equal(!c->good, !opt_rows[i].arg);
+		snprintf(name, sizeof(name), "--%s", c->name);
+		check_good(c, RUN(name, c->good), name);
+		letter[1] = opt_rows[i].letter;
+		if (letter[1])
+			check_good(c, RUN(letter, c->good), letter);
+		if (!c->good)
+			continue;
+		snprintf(joined, sizeof(joined), "--%s=%s", c->name, c->good);
+		check_good(c, RUN(joined), joined);
+		snprintf(joined, sizeof(joined), "%s%s", letter, c->good);
+		if (letter[1])
+			check_good(c, RUN(joined), joined);
+	}
+}
+
+/* A value that is wrong, none where one is due, one where none is due. */
+static void test_each_row_refuses_what_is_wrong(void **state)
+{
+	char name[32], joined[64], letter[] = "-x";
+
+	(void)state;
+	for (size_t i = 0; i < opt_row_cnt; i++) {
+		const struct row_case *c = case_of(&opt_rows[i]);
+
+		snprintf(name, sizeof(name), "--%s", c->name);
+		letter[1] = opt_rows[i].letter;
+		snprintf(joined, sizeof(joined), "--%s=%s", c->name, c->bad ? c->bad : "1");
+		check_usage(RUN(joined), joined, name);
+		if (!c->good) {
+			assert_null(c->bad);
+			continue;
+		}
+		assert_non_null(c->bad);
+		check_usage(RUN(name), name, name);
+		if (letter[1])
+			check_usage(RUN(letter), letter, name);
+		/* The value itself is shown, and where it began to be wrong. */
+		if (*c->bad && !strchr(c->bad, ',')) {
+			RUN(joined);
+			assert_non_null(strstr(err.text, c->bad));
+		}
+	}
+}
+
+static void test_each_row_survives_hostile_values(void **state)
+{
+	static char *const values[] = {
+		"\n", "\x1b[2J\x07\r\n", "%s%s%s%n", "\xff\xfe\xc0", ",", ",,,,", "''", "-", "--",
+		"99999999999999999999999999", "-1", "0x10", "1e3", "nan", " 1", "1 ",
+	};
+	char *big = malloc(50001), name[32];
+
+	(void)state;
+	assert_non_null(big);
+	memset(big, 'x', 50000);
+	big[50000] = '\0';
+	for (size_t i = 0; i < opt_row_cnt; i++) {
+		if (!opt_rows[i].arg)
+			continue;
+		snprintf(name, sizeof(name), "--%s", opt_rows[i].name);
+		for (size_t j = 0; j <= ARRAY_SIZE(values); j++) {
+			char *value = j < ARRAY_SIZE(values) ? values[j] : big;
+
+			if (RUN(name, value) != OPTS_RUN)
+				check_usage(RUN(name, value), name, name);
+		}
+	}
+	free(big);
+}
+
+static void test_defaults(void **state)
+{
+	(void)state;
+	check_run(run((char *[]){ NULL }), "no argument");
+	assert_int_equal(o.command, COMMAND_TRACE);
+	assert_int_equal(o.events, EVENTS_DEFAULT);
+	assert_int_equal(o.filters.set, 0);
+	assert_int_equal(o.udp_idle_ns, 30000000000ull);
+	assert_int_equal(o.duration_ns, 0);
+	assert_int_equal(o.count, 0);
+	assert_int_equal(o.buffer_bytes, 0);
+	assert_int_equal(o.latency_ms, 100);
+	assert_int_equal(o.backend, BACKEND_AUTO);
+	assert_int_equal(o.color, COLOR_AUTO);
+	assert_true(o.header);
+	assert_null(o.output);
+	assert_null(o.columns);
+}
+
+static void test_commands(void **state)
+{
+	(void)state;
+	assert_run("trace", "-t");
+	assert_int_equal(o.command, COMMAND_TRACE);
+	assert_int_equal(o.filters.set, FILTER_TCP);
+	assert_run("probe", "-v", "--backend=tracepoint");
+	assert_int_equal(o.command, COMMAND_PROBE);
+	assert_int_equal(o.backend, BACKEND_TRACEPOINT);
+	assert_run("--");
+	assert_run("trace", "--");
+	assert_usage("unknown command 'foo'", "foo");
+	assert_usage("unknown command 'Trace'", "Trace", "-t");
+	assert_usage("unexpected argument 'foo'", "trace", "foo");
+	assert_usage("unexpected argument 'probe'", "trace", "probe");
+	assert_usage("unexpected argument '80'", "-t", "80");
+	assert_usage("unexpected argument 'foo'", "probe", "--", "foo");
+	assert_usage("'connsnoop probe [OPTIONS]'", "-v", "probe");
+	assert_usage("unknown command ''", "");
+	assert_usage("connsnoop probe --help", "probe", "-t");
+	assert_usage("'--json'", "probe", "--json");
+}
+
+static void test_running_a_command_is_refused(void **state)
+{
+	(void)state;
+	assert_usage("not supported yet", "--", "ls", "-l");
+	assert_usage("not supported yet", "trace", "-t", "--", "probe");
+	/* Here "--" is the name of a file. */
+	assert_usage("unexpected argument 'ls'", "-o", "--", "ls");
+	assert_run("-o", "--");
+	assert_string_equal(o.output, "--");
+}
+
+static void test_wrong_options(void **state)
+{
+	(void)state;
+	assert_usage("unknown option '--bogus'; try 'connsnoop --help'", "--bogus");
+	assert_usage("'--bogus=1'", "--bogus=1");
+	assert_usage("unknown option '-x'", "-tx");
+	assert_usage("unknown option '-:'", "-:");
+	assert_usage("unknown option '-\\xc3'", "-é");
+	assert_usage("unknown option '-\\x0a'", "-\n");
+	assert_usage("ambiguous, it may be any of --columns, --color, --comm, --count", "--co");
+	assert_usage("ambiguous", "--=");
+	assert_usage("takes no value", "--json=yes");
+	/* A good option before a wrong one must not be lost memory. */
+	assert_usage("--count", "-o", "/tmp/x", "--columns", "pid", "-p1", "--count", "x");
+}
+
+static void test_letters_combine(void **state)
+{
+	(void)state;
+	assert_run("-jnt4P80,443");
+	assert_true(o.json && o.numeric);
+	assert_int_equal(o.filters.set, FILTER_TCP | FILTER_IPV4 | FILTER_PORT);
+	assert_int_equal(o.filters.ports[443], PORT_SET_ANY);
+	assert_run("-fjp", "7");
+	assert_int_equal(o.filters.pids[0], 7);
+	/* The parser starts afresh after it stopped amid letters. */
+	assert_usage("unknown option '-x'", "-jxn");
+	assert_run("-u");
+	assert_false(o.numeric);
+	assert_int_equal(o.filters.set, FILTER_UDP);
+}
+
+static void test_abbreviations(void **state)
+{
+	(void)state;
+	assert_run("--num", "--dur=1");
+	assert_true(o.numeric);
+	assert_run("--in");
+	assert_int_equal(o.filters.set, FILTER_IN);
+}
+
+static void test_lists_add_up(void **state)
+{
+	(void)state;
+	assert_run("-p1", "-p2,3", "-c", "a", "-c", "b", "-P80", "-P81", "-L80", "--user=0",
+		   "--user=1", "-e", "fail", "-e", "close");
+	assert_int_equal(o.filters.pid_cnt, 3);
+	assert_int_equal(o.filters.comm_cnt, 2);
+	assert_int_equal(o.filters.uid_cnt, 2);
+	assert_int_equal(o.filters.ports[80], PORT_SET_ANY | PORT_SET_LOCAL);
+	assert_int_equal(o.filters.ports[81], PORT_SET_ANY);
+	assert_true(is_events());
+	assert_run("--columns=pid", "--columns", "comm,event");
+	assert_string_equal(o.columns, "pid,comm,event");
+}
+
+static void test_last_one_counts(void **state)
+{
+	(void)state;
+	assert_run("-o", "a", "-o", "b", "--count=1", "--count=2", "--cgroup=a", "--cgroup=b");
+	assert_string_equal(o.output, "b");
+	assert_string_equal(o.filters.cgroup, "b");
+	assert_int_equal(o.count, 2);
+	assert_run("-o", "a", "-o", "-");
+	assert_null(o.output);
+}
+
+static void test_full_pairs_are_no_filter(void **state)
+{
+	(void)state;
+	assert_run("-tu", "-46", "--in", "--out");
+	assert_int_equal(o.filters.set, 0);
+	assert_run("-tu", "-4", "--out");
+	assert_int_equal(o.filters.set, FILTER_IPV4 | FILTER_OUT);
+}
+
+static void test_kinds_of_event(void **state)
+{
+	(void)state;
+	assert_run("-e", "flow", "--states", "--datagrams");
+	assert_int_equal(o.events, EVENTS_ALWAYS | 1u << EVENT_FLOW | 1u << EVENT_STATE |
+					   1u << EVENT_SEND);
+	assert_run("--states", "-e", "flow");
+	assert_int_equal(o.events, EVENTS_ALWAYS | 1u << EVENT_FLOW | 1u << EVENT_STATE);
+	assert_run("-e", "lost");
+	assert_int_equal(o.events, EVENTS_ALWAYS);
+	assert_usage("'existing'", "-e", "existing");
+	assert_usage("connect, established, accept", "-e", "x");
+}
+
+static void test_failed_narrows_the_kinds(void **state)
+{
+	(void)state;
+	assert_run("-f", "-e", "close,flow");
+	assert_true(o.failed_only);
+	assert_int_equal(o.events, EVENTS_ALWAYS | 1u << EVENT_CLOSE);
+	assert_usage("--events names neither", "-e", "connect", "-f");
+	assert_usage("--states", "-f", "--states");
+	assert_usage("--datagrams", "--datagrams", "-f");
+}
+
+static void test_sizes_of_the_buffer(void **state)
+{
+	(void)state;
+	assert_run("--buffer=4096");
+	assert_int_equal(o.buffer_bytes, 4096);
+	assert_run("--buffer=16M");
+	assert_int_equal(o.buffer_bytes, 16 << 20);
+	assert_run("--buffer=1g");
+	assert_int_equal(o.buffer_bytes, 1 << 30);
+	assert_usage("'2048'", "--buffer=2048");
+	assert_usage("'0'", "--buffer=0");
+	assert_usage("'2G'", "--buffer=2G");
+	assert_usage("'4097'", "--buffer=4097");
+	assert_usage("'64KB'", "--buffer=64KB");
+	assert_usage("'18014398509481984K'", "--buffer=18014398509481984K");
+}
+
+static void test_columns_help(void **state)
+{
+	(void)state;
+	assert_int_equal(RUN("-j", "--columns", "help"), OPTS_DONE);
+	assert_true(*out.text && !*err.text);
+	assert_usage("--columns", "--columns", "");
+	assert_usage("'bogus'", "--json", "--columns", "pid", "--columns", "bogus");
+}
+
+static const struct opt_row *row_of(const char *name, size_t len)
+{
+	for (size_t i = 0; i < opt_row_cnt; i++) {
+		if (strlen(opt_rows[i].name) == len && !strncmp(opt_rows[i].name, name, len))
+			return &opt_rows[i];
+	}
+	return NULL;
+}
+
+/* The line of @help on which @row begins. */
+static bool help_has(const char *help, const struct opt_row *row)
+{
+	char label[64];
+	const char *found;
+
+	if (row->letter)
+		snprintf(label, sizeof(label), "\n  -%c, --%s", row->letter, row->name);
+	else
+		snprintf(label, sizeof(label), "\n      --%s", row->name);
+	found = strstr(help, label);
+	return found && (found[strlen(label)] == ' ' || found[strlen(label)] == '\n') &&
+	       (!row->arg || strstr(found, row->arg) == found + strlen(label) + 1);
+}
+
+static void check_help(enum command command)
+{
+	const char *help = out.text;
+
+	for (size_t i = 0; i < opt_row_cnt; i++) {
+		bool wanted = opt_rows[i].commands & 1u << command;
+
+		if (help_has(help, &opt_rows[i]) != wanted)
+			fail_msg("help of %s and --%s", command_names[command], opt_rows[i].name);
+	}
+	/* Whatever else looks like an option is one of this command's. */
+	for (const char *s = help; (s = strstr(s, "--")); ) {
+		const struct opt_row *row;
+		size_t len;
+
+		s += 2;
+		len = strspn(s, "abcdefghijklmnopqrstuvwxyz0123456789-");
+		row = row_of(s, len);
+		if (!row || !(row->commands & 1u << command))
+			fail_msg("help of %s has --%.*s", command_names[command], (int)len, s);
+	}
+	while (*help) {
+		size_t len = strcspn(help, "\n");
+
+		if (len > 80 || (len && help[len - 1] == ' ') || help[len] != '\n')
+			fail_msg("help of %s: '%.*s'", command_names[command], (int)len, help);
+		help += len + 1;
+	}
+}
+
+static void test_help(void **state)
+{
+	(void)state;
+	assert_int_equal(RUN("--help"), OPTS_DONE);
+	check_help(COMMAND_TRACE);
+	assert_int_equal(RUN("trace", "-h"), OPTS_DONE);
+	check_help(COMMAND_TRACE);
+	assert_int_equal(RUN("probe", "--help"), OPTS_DONE);
+	check_help(COMMAND_PROBE);
+	/* What stands behind it is not looked at, what stands before it is. */
+	assert_int_equal(RUN("-j", "--help", "--bogus"), OPTS_DONE);
+	assert_usage("--bogus", "--bogus", "--help");
+}
+
+static void test_help_names_what_is_accepted(void **state)
+{
+	(void)state;
+	assert_int_equal(RUN("--help"), OPTS_DONE);
+	for (unsigned int i = 0; i < BACKEND_CNT; i++)
+		assert_non_null(strstr(out.text, backend_name(i)));
+	assert_null(backend_name(BACKEND_CNT));
+	for (unsigned int i = 0; i < COMMAND_CNT; i++)
+		assert_non_null(strstr(out.text, command_names[i]));
+	for (unsigned int i = 0; i < EVENT_LOST; i++)
+		assert_non_null(strstr(out.text, names_kind(i)));
+	for (unsigned int i = 0; i < CLASS_CNT; i++)
+		assert_non_null(strstr(out.text, names_class(i)));
+}
+
+static void test_table(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < opt_row_cnt; i++) {
+		const struct opt_row *row = &opt_rows[i];
+
+		assert_ptr_equal(row_of(row->name, strlen(row->name)), row);
+		assert_non_null(row->set);
+		assert_true(row->commands && !(row->commands >> COMMAND_CNT));
+		assert_in_range(row->group, 0, GROUP_CNT - 1);
+		assert_true(strlen(row->help) > 10 && row->help[strlen(row->help) - 1] != '.');
+		assert_true(!row->letter || isalnum((unsigned char)row->letter));
+		for (size_t j = 0; row->letter && j < i; j++)
+			assert_int_not_equal(row->letter, opt_rows[j].letter);
+	}
+}
+
+static void test_no_program_name(void **state)
+{
+	char *argv[] = { NULL };
+
+	(void)state;
+	opts_free(&o);
+	assert_int_equal(opts_parse(&o, NULL, 0, argv), OPTS_RUN);
+}
+
+static int load(void **state)
+{
+	(void)state;
+	return services_load(&services);
+}
+
+static int unload(void **state)
+{
+	(void)state;
+	services_free(services);
+	return 0;
+}
+
+#define TEST(name) cmocka_unit_test_teardown(name, teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(test_table), TEST(test_each_row_takes_its_good_value),
+		TEST(test_each_row_refuses_what_is_wrong),
+		TEST(test_each_row_survives_hostile_values), TEST(test_defaults),
+		TEST(test_commands), TEST(test_running_a_command_is_refused),
+		TEST(test_wrong_options), TEST(test_letters_combine), TEST(test_abbreviations),
+		TEST(test_lists_add_up), TEST(test_last_one_counts),
+		TEST(test_full_pairs_are_no_filter), TEST(test_kinds_of_event),
+		TEST(test_failed_narrows_the_kinds), TEST(test_sizes_of_the_buffer),
+		TEST(test_columns_help), TEST(test_help), TEST(test_help_names_what_is_accepted),
+		TEST(test_no_program_name),
+	};
+
+	return cmocka_run_group_tests_name("opts", tests, load, unload);
+}
