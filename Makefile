@@ -1,30 +1,46 @@
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-# make            build build/connsnoop          make run      install what is missing, build, trace
-# make check      everything: tests here and on every kernel     make unit e2e vm lint   its parts
-# make install    to DESTDIR/PREFIX              make vmlinux  renew the kernel's types
-# V=1 shows the commands; OUT, CLANG, BPFTOOL, CC, CFLAGS, ARCH can be set.
+# make            build build/connsnoop
+# make run        install what is missing, build, trace with ARGS              (needs root)
+# make check      install what is missing, then all tests, here and on every kernel (needs root)
+#   make lint unit build-test e2e vm   its parts; TESTS, KERNELS and BACKENDS choose some of e2e and vm
+# make install    to DESTDIR and PREFIX
+# make format     lay the C code out anew
+# make vmlinux    renew the kernel's types
+# make clean      all but the downloads; make distclean: these too
+# V=1 shows the commands. CC, CFLAGS, LDFLAGS, CLANG, BPFTOOL, OUT and ARCH can be set.
 
-OUT ?= build
+export OUT ?= build
+PREFIX ?= /usr/local
 CLANG ?= clang
 BPFTOOL ?= $(firstword $(wildcard /usr/sbin/bpftool) bpftool)
-PREFIX ?= /usr/local
 ARCH ?= $(patsubst aarch64,arm64,$(patsubst x86_64,x86,$(shell uname -m)))
-CFLAGS ?= -O2 -g
+CFLAGS ?= -O2 -g -D_FORTIFY_SOURCE=2
+SANITIZE ?= -fsanitize=address,undefined -fno-sanitize-recover=undefined
+
+KERNELS ?= 5.10 6.1 6.12 sid
+BACKENDS ?= fentry kprobe tracepoint
+# On this machine, whatever its kernel: the backend that asks least of it.
+HERE ?= tracepoint
+TESTS ?= tests/e2e
 
 Q := $(if $(V),,@)
 msg = $(if $(V),,@printf '  %-8s %s\n' $(1) $(patsubst $(OUT)/%,%,$@))
 
+VMLINUX := vmlinux/$(ARCH)/vmlinux.h
 BPF_CFLAGS := -g -O2 -target bpf -mcpu=v2 -D__TARGET_ARCH_$(ARCH) -std=gnu11 \
 	-Wall -Wextra -Werror -Wno-unused-parameter -Wno-unused-function \
-	-Iinclude -isystem vmlinux/$(ARCH) -Ibpf
-ALL_CFLAGS := -std=gnu11 -D_GNU_SOURCE -Wall -Wextra -Werror -fPIE -fstack-protector-strong \
-	-D_FORTIFY_SOURCE=2 -Iinclude -Isrc -isystem $(OUT) $(CFLAGS)
+	-Iinclude -isystem $(dir $(VMLINUX)) -Ibpf
+WARNINGS := -Wall -Wextra -Werror
+BASE_CFLAGS := -std=gnu11 -D_GNU_SOURCE -fPIE -fstack-protector-strong -Iinclude -Isrc -isystem $(OUT)
+ALL_CFLAGS := $(BASE_CFLAGS) $(WARNINGS) $(CPPFLAGS) $(CFLAGS)
 ALL_LDFLAGS := -pie -Wl,-z,relro,-z,now $(LDFLAGS)
 LDLIBS += -lbpf -lelf -lz
 
 objs := $(patsubst src/%.c,$(OUT)/%.o,$(wildcard src/*.c))
 lib := $(filter-out $(OUT)/main.o,$(objs))
-tests := $(patsubst tests/unit/%.c,$(OUT)/unit/%,$(wildcard tests/unit/*_test.c))
+# What -MMD does not tell of, for it lies in a system directory to be spared our warnings.
+skel := $(OUT)/connsnoop.skel.h
+skel_users := $(patsubst src/%.c,%.o,$(shell grep -l connsnoop.skel.h src/*.c))
 
 .PHONY: all
 all: $(OUT)/connsnoop
@@ -37,18 +53,18 @@ $(OUT)/%.o: src/%.c | $(OUT)/unit
 	$(call msg,CC)
 	$(Q)$(CC) $(ALL_CFLAGS) -MMD -MP -c $< -o $@
 
-# What includes the skeleton: the rest is found by the compiler.
-$(OUT)/tracer.o $(OUT)/tracer_filters.o: $(OUT)/connsnoop.skel.h
+$(addprefix $(OUT)/,$(skel_users) $(addprefix unit/,$(skel_users))): $(skel)
 
-$(OUT)/%.bpf.o: bpf/%.bpf.c | $(OUT)/unit
+$(OUT)/%.bpf.o: bpf/%.bpf.c $(VMLINUX) | $(OUT)/unit
 	$(call msg,BPF)
-	$(Q)$(CLANG) $(BPF_CFLAGS) -MMD -MP -MF $(OUT)/$*.bpf.d -c $< -o $@
+	$(Q)$(CLANG) $(BPF_CFLAGS) -MMD -MP -c $< -o $@
 
+# In this order: the other way round libbpf's linker loses maps. It leaves the DWARF out.
 $(OUT)/connsnoop.o.bpf: $(OUT)/typed.bpf.o $(OUT)/probed.bpf.o
 	$(call msg,BPFLINK)
 	$(Q)$(BPFTOOL) gen object $@ $^
 
-$(OUT)/connsnoop.skel.h: $(OUT)/connsnoop.o.bpf
+$(skel): $(OUT)/connsnoop.o.bpf
 	$(call msg,SKEL)
 	$(Q)$(BPFTOOL) gen skeleton $< name connsnoop_bpf >$@
 
@@ -57,28 +73,73 @@ $(OUT)/unit:
 
 -include $(wildcard $(OUT)/*.d $(OUT)/unit/*.d)
 
+# --- use -----------------------------------------------------------------------------------------
+
+.PHONY: run install vmlinux clean distclean
+run:
+	$(Q)tools/install-deps build
+	$(Q)+$(MAKE) --no-print-directory all
+	$(OUT)/connsnoop $(ARGS)
+
+install: all
+	install -D -m 755 $(OUT)/connsnoop $(DESTDIR)$(PREFIX)/sbin/connsnoop
+	$(if $(wildcard man/*.8),install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/man/man8 man/*.8)
+
+vmlinux:
+	vmlinux/renew
+
+clean:
+	rm -rf $(filter-out $(OUT)/vm,$(wildcard $(OUT)/*))
+
+distclean:
+	rm -rf $(OUT)
+
 # --- tests ---------------------------------------------------------------------------------------
 
-# Unit tests have objects of their own, with the sanitizers; so have the modules they test.
-SANITIZE ?= -fsanitize=address,undefined -fno-sanitize-recover=undefined
-san_lib := $(patsubst $(OUT)/%.o,$(OUT)/unit/%.o,$(lib))
+# The tested modules have objects of their own, with the sanitizers.
+TEST_CFLAGS := $(filter-out -D_FORTIFY_SOURCE=%,$(ALL_CFLAGS)) $(SANITIZE)
+tests := $(patsubst tests/unit/%.c,$(OUT)/unit/%,$(wildcard tests/unit/*_test.c))
 
-$(OUT)/unit/%.o: src/%.c $(OUT)/connsnoop.skel.h | $(OUT)/unit
+$(OUT)/unit/%.o: src/%.c | $(OUT)/unit
 	$(call msg,CC)
-	$(Q)$(CC) $(filter-out -D_FORTIFY_SOURCE=2,$(ALL_CFLAGS)) $(SANITIZE) -MMD -MP -c $< -o $@
+	$(Q)$(CC) $(TEST_CFLAGS) -MMD -MP -c $< -o $@
 
-$(OUT)/unit/libconnsnoop.a: $(san_lib)
+$(OUT)/unit/%.o: tests/unit/%.c | $(OUT)/unit
+	$(call msg,CC)
+	$(Q)$(CC) $(TEST_CFLAGS) -MMD -MP -c $< -o $@
+
+$(OUT)/unit/libconnsnoop.a: $(lib:$(OUT)/%=$(OUT)/unit/%)
 	$(call msg,AR)
 	$(Q)rm -f $@ && $(AR) rcs $@ $^
 
-$(OUT)/unit/%_test: tests/unit/%_test.c $(OUT)/unit/libconnsnoop.a
-	$(call msg,TEST)
-	$(Q)$(CC) $(filter-out -D_FORTIFY_SOURCE=2,$(ALL_CFLAGS)) $(SANITIZE) -MMD -MP $< \
-		$(OUT)/unit/libconnsnoop.a -o $@ -lcmocka $(LDLIBS)
+$(OUT)/unit/%_test: $(OUT)/unit/%_test.o $(OUT)/unit/libconnsnoop.a
+	$(call msg,LINK)
+	$(Q)$(CC) $(TEST_CFLAGS) $(ALL_LDFLAGS) $^ -o $@ -lcmocka $(LDLIBS)
 
-.PHONY: unit
+.PHONY: check lint unit unit-build build-test e2e vm format
+check:
+	$(Q)tools/install-deps build check
+	$(Q)+tests/check lint unit build-test e2e vm
+
+unit-build: $(tests)
+
 unit: $(tests)
 	$(Q)tests/run-unit $(tests)
+
+build-test:
+	$(Q)tests/build_test
+
+e2e: all
+	$(Q)tests/run-e2e $(addprefix here/,$(HERE)) -- $(TESTS)
+
+vm: all
+	$(Q)tests/run-e2e $(foreach k,$(KERNELS),$(addprefix $(k)/,$(BACKENDS))) -- $(TESTS)
+
+lint: $(skel)
+	$(Q)LINT_CFLAGS='$(BASE_CFLAGS) -O2' tests/run-lint
+
+format:
+	clang-format -i $(wildcard src/*.[ch] include/*.h bpf/*.[ch] tests/unit/*.[ch])
 
 .DELETE_ON_ERROR:
 .SECONDARY:

@@ -13,9 +13,17 @@ struct proto_accept_arg___6_10 {
 
 static __always_inline struct sock *accept_return(unsigned long long *ctx)
 {
-	if (bpf_core_type_exists(struct proto_accept_arg___6_10))
-		return (struct sock *)ctx[2];
-	return (struct sock *)ctx[4];
+	unsigned long long sk;
+
+	/* the barriers keep the two loads apart: the verifier wants a constant offset in each */
+	if (bpf_core_type_exists(struct proto_accept_arg___6_10)) {
+		sk = ctx[2];
+		barrier_var(sk);
+	} else {
+		sk = ctx[4];
+		barrier_var(sk);
+	}
+	return (struct sock *)sk;
 }
 
 /* 6.1, 7f203bc89eb6 ("cgroup: Replace cgroup->ancestor_ids[] with ->ancestors[]") */

@@ -87,10 +87,7 @@ static __always_inline struct event *conn_event_begin(enum event_kind kind, __u6
 	if (!e)
 		return NULL;
 	event_set_tuple(e, t);
-	e->id = c->id;
-	e->owner = c->owner;
-	e->attr = c->attr;
-	e->direction = c->direction;
+	event_set_socket(e, c->id, &c->owner, c->attr, c->direction);
 	if (c->lorigin)
 		e->lorigin = c->lorigin;
 	e->peer_pid = c->peer_pid;

@@ -134,6 +134,29 @@ static __noinline int handle_connect_failed(struct tcp_sock *tp, struct conn *c)
 	return 0;
 }
 
+/* Put the address that connect() was given into @t; false when it is none. */
+static __always_inline bool tuple_set_wanted(struct tuple *t, struct sock *sk,
+					     const struct sockaddr_in6 *addr)
+{
+	const struct sockaddr_in *addr4 = (const void *)addr;
+
+	__builtin_memset(t->raddr, 0, ADDR_LEN);
+	if (addr->sin6_family == AF_INET6) {
+		t->ipv = addr_normalise(t->raddr, addr->sin6_addr.in6_u.u6_addr32);
+		t->rport = bpf_ntohs(addr->sin6_port);
+	} else if (addr->sin6_family == AF_INET) {
+		t->ipv = 4;
+		__builtin_memcpy(t->raddr, &addr4->sin_addr, 4);
+		t->rport = bpf_ntohs(addr4->sin_port);
+	} else {
+		return false;
+	}
+	if (t->ipv == 4 && LOAD(sk, __sk_common.skc_family) == AF_INET6)
+		t->flags |= EVENT_F_MAPPED;
+	t->flags |= EVENT_F_REMOTE;
+	return true;
+}
+
 /*
  * connect() has failed before any SYN. @addr: what the process asked for, up to a sockaddr_in6 read
  * from where it was; @error: errno.
@@ -141,36 +164,24 @@ static __noinline int handle_connect_failed(struct tcp_sock *tp, struct conn *c)
 static __always_inline void connect_fail_locally(struct sock *sk, const struct sockaddr_in6 *addr,
 						 __u32 error)
 {
-	const struct sockaddr_in *addr4 = (const void *)addr;
-	struct conn c = { .attr = ATTR_CONNECT, .direction = DIRECTION_OUT };
+	struct owner owner;
 	struct tuple t = {};
 	struct event *e;
 
-	if (!wants(EVENT_FAIL) || !proto_wanted(IPPROTO_TCP))
+	if (!wants(EVENT_FAIL))
 		return;
-	owner_current(&c.owner);
 	tuple_from_sock(&t, sk, IPPROTO_TCP, LOAD(sk, __sk_common.skc_num));
-	__builtin_memset(t.raddr, 0, ADDR_LEN);
-	if (addr->sin6_family == AF_INET6) {
-		t.ipv = addr_normalise(t.raddr, addr->sin6_addr.in6_u.u6_addr32);
-		t.rport = bpf_ntohs(addr->sin6_port);
-	} else if (addr->sin6_family == AF_INET) {
-		t.ipv = 4;
-		__builtin_memcpy(t.raddr, &addr4->sin_addr, 4);
-		t.rport = bpf_ntohs(addr4->sin_port);
-	} else {
+	if (!tuple_set_wanted(&t, sk, addr) || !tuple_wanted(&t, DIRECTION_OUT))
 		return;
-	}
-	if (t.ipv == 4 && LOAD(sk, __sk_common.skc_family) == AF_INET6)
-		t.flags |= EVENT_F_MAPPED;
-	t.flags |= EVENT_F_REMOTE;
-	c.id = sock_cookie(sk);
-	c.lorigin = sock_lorigin(sk);
-	if (!conn_wanted(&c, &t))
+	owner_current(&owner);
+	if (!owner_wanted(&owner))
 		return;
-	e = conn_event_begin(EVENT_FAIL, EVENT_HEAD_SIZE, bpf_ktime_get_ns(), &c, &t);
+	e = event_begin(EVENT_FAIL, EVENT_HEAD_SIZE, bpf_ktime_get_ns());
 	if (!e)
 		return;
+	event_set_tuple(e, &t);
+	event_set_socket(e, sock_cookie(sk), &owner, ATTR_CONNECT, DIRECTION_OUT);
+	e->lorigin = sock_lorigin(sk);
 	e->error = error;
 	e->phase = PHASE_LOCAL;
 	event_end(e);

@@ -67,4 +67,14 @@ static __always_inline void event_set_tuple(struct event *e, const struct tuple 
 	e->flags = t->flags;
 }
 
+/* Which socket it is about, and whose. */
+static __always_inline void event_set_socket(struct event *e, __u64 id, const struct owner *owner,
+					     __u8 attr, __u8 direction)
+{
+	e->id = id;
+	e->owner = *owner;
+	e->attr = attr;
+	e->direction = direction;
+}
+
 #endif

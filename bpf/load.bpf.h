@@ -32,6 +32,18 @@
 #define SHARED
 #endif
 
+/*
+ * A pointer that the verifier knows by type, as the number that it is: arithmetic on the one is
+ * forbidden, but not to read the other back from the stack.
+ */
+static __always_inline __u64 as_number(const void *typed)
+{
+	__u64 number = 0;
+
+	bpf_probe_read_kernel(&number, sizeof(number), &typed);
+	return number;
+}
+
 /* What vmlinux.h does not have: macros of the kernel's headers. */
 #define AF_INET 2
 #define AF_INET6 10

@@ -7,7 +7,7 @@
 
 /* Where a socket is: both ends and the namespace. Addresses as in struct event. */
 struct tuple {
-	__u8 laddr[ADDR_LEN];
+	__u8 laddr[ADDR_LEN] __attribute__((aligned(8)));
 	__u8 raddr[ADDR_LEN];
 	__u32 netns;
 	__u16 lport;

@@ -163,7 +163,7 @@ static __always_inline struct sock *sock_of_fd(__u32 fd)
 	return family == AF_INET || family == AF_INET6 ? sk : NULL;
 }
 
-static __always_inline int accept_exit(long ret)
+static __noinline int accept_exit(long ret)
 {
 	struct tcp_sock *tp;
 
@@ -197,7 +197,7 @@ static __always_inline bool connect_error_is_local(long error)
 	return error < ERESTARTSYS;
 }
 
-static __always_inline int connect_exit(struct pt_regs *regs, long ret)
+static __noinline int connect_exit(struct pt_regs *regs, long ret)
 {
 	__u64 pid_tgid = bpf_get_current_pid_tgid();
 	struct sockaddr_in6 addr = {};
@@ -217,7 +217,7 @@ static __always_inline int connect_exit(struct pt_regs *regs, long ret)
 	return 0;
 }
 
-static __always_inline int bind_exit(struct pt_regs *regs, long ret)
+static __noinline int bind_exit(struct pt_regs *regs, long ret)
 {
 	struct sock *sk;
 
@@ -318,18 +318,6 @@ int BPF_KPROBE(udpv6_destroy_sock_kprobe, struct sock *sk)
 	return handle_udp_destroy(sk);
 }
 
-/*
- * A socket that the verifier knows by type, as the address that the handlers here work with: it
- * forbids arithmetic on the one, but not to read the other back from the stack.
- */
-static __always_inline struct sock *to_sock(void *typed)
-{
-	struct sock *sk = NULL;
-
-	bpf_probe_read_kernel(&sk, sizeof(sk), &typed);
-	return sk;
-}
-
 /* --- cgroup hooks: these are in the path of the decision, and always say yes ---------------- */
 
 #define ALLOW 1
@@ -384,10 +372,11 @@ static __always_inline int handle_packet(struct __sk_buff *skb, bool received)
 	full = bpf_sk_fullsock(common);
 	if (!full)
 		return ALLOW;
-	sk = to_sock(full);
+	sk = (struct sock *)as_number(full);
 	if (LOAD(sk, sk_protocol) != IPPROTO_UDP)
 		return ALLOW;
 	d.id = bpf_get_socket_cookie(skb);
+	d.now_ns = bpf_ktime_get_ns();
 	d.packets = skb->gso_segs ?: 1;
 	d.tuple.proto = IPPROTO_UDP;
 	d.tuple.netns = LOAD(sk, __sk_common.skc_net.net, ns.inum);
@@ -417,7 +406,7 @@ int udp_ingress_cgroup(struct __sk_buff *skb)
 SEC("cgroup/sock_release")
 int sock_release_cgroup(struct bpf_sock *ctx)
 {
-	struct sock *sk = to_sock(ctx);
+	struct sock *sk = (struct sock *)as_number(ctx);
 
 	if (LOAD(sk, sk_protocol) == IPPROTO_UDP)
 		handle_udp_destroy(sk);

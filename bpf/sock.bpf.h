@@ -55,7 +55,7 @@ static __always_inline __u64 sock_cookie(struct sock *sk)
 	cookie = LOAD(sk, __sk_common.skc_cookie.counter);
 	/* Nobody has asked for its cookie: a number of our own, above all that the kernel gives out.
 	 * Kernel addresses of sockets differ in the low 47 bits. */
-	return cookie ?: (1ULL << 52 | ((__u64)sk >> 4 & ((1ULL << 44) - 1)));
+	return cookie ?: (1ULL << 52 | (as_number(sk) >> 4 & ((1ULL << 44) - 1)));
 }
 
 static __always_inline __u8 sock_lorigin(struct sock *sk)
@@ -63,24 +63,26 @@ static __always_inline __u8 sock_lorigin(struct sock *sk)
 	return LOAD_BITS(sk, sk_userlocks) & SOCK_BINDPORT_LOCK ? LORIGIN_BOUND : LORIGIN_DYNAMIC;
 }
 
+/* Turn an IPv4 address that is mapped into IPv6, or ::, into the IPv4 address. */
+static __always_inline void addr_unmap(__u32 *a)
+{
+	a[0] = a[3];
+	a[1] = a[2] = a[3] = 0;
+}
+
 static __always_inline void tuple_set_addrs6(struct tuple *t, struct sock *sk)
 {
-	__u32 local[4] = {}, remote[4] = {};
-	bool connected;
+	__u32 *local = (__u32 *)t->laddr, *remote = (__u32 *)t->raddr;
 
 	LOAD_ADDR6(local, sk, skc_v6_rcv_saddr);
 	LOAD_ADDR6(remote, sk, skc_v6_daddr);
-	connected = remote[0] | remote[1] | remote[2] | remote[3];
+	t->ipv = 6;
 	/* a dual-stack socket that is bound to nothing has no version but its own */
-	if (connected ? addr6_is_mapped(remote) : addr6_is_mapped(local)) {
+	if (addr_is_set(t->raddr) ? addr6_is_mapped(remote) : addr6_is_mapped(local)) {
 		t->ipv = 4;
 		t->flags |= EVENT_F_MAPPED;
-		__builtin_memcpy(t->laddr, &local[3], 4);
-		__builtin_memcpy(t->raddr, &remote[3], 4);
-	} else {
-		t->ipv = 6;
-		__builtin_memcpy(t->laddr, local, ADDR_LEN);
-		__builtin_memcpy(t->raddr, remote, ADDR_LEN);
+		addr_unmap(local);
+		addr_unmap(remote);
 	}
 }
 

@@ -9,6 +9,7 @@
 struct datagram {
 	struct tuple tuple;
 	__u64 id;
+	__u64 now_ns;
 	__u32 bytes;
 	__u32 packets;	/* 0: corked, more of the same datagram will follow */
 	__u32 error;	/* errno: it was not sent */
@@ -33,18 +34,18 @@ static __always_inline struct event *flow_event_begin(enum event_kind kind, __u6
 	if (!e)
 		return NULL;
 	event_set_tuple(e, &f->tuple);
-	e->id = id;
-	e->owner = f->owner;
-	e->attr = f->attr;
-	e->direction = f->direction;
+	event_set_socket(e, id, &f->owner, f->attr, f->direction);
 	return e;
 }
 
 /* Remember that the socket has a flow, for its end: the first is found by itself. */
-static __always_inline struct udp_socket *udp_socket_add_flow(const struct flow_key *key)
+static __noinline int udp_socket_add_flow(const struct flow_key *key)
 {
-	struct udp_socket *s = bpf_map_lookup_elem(&udp_sockets, &key->id);
+	struct udp_socket *s;
 
+	if (!key)
+		return 0;
+	s = bpf_map_lookup_elem(&udp_sockets, &key->id);
 	if (!s) {
 		struct udp_socket init = {};
 
@@ -52,56 +53,75 @@ static __always_inline struct udp_socket *udp_socket_add_flow(const struct flow_
 		s = bpf_map_lookup_elem(&udp_sockets, &key->id);
 		if (!s) {
 			lost(EVENT_CLOSE, LOST_MAP);
-			return NULL;
+			return 0;
 		}
 	}
 	if (!s->flow_cnt)
 		s->first = *key;
 	__sync_fetch_and_add(&s->flow_cnt, 1);
-	return s;
+	return 0;
 }
 
-/*
- * The first datagram between this socket and this peer. NULL when it is not wanted, or no room is
- * left, or another CPU was faster and *raced says so.
- */
-static __always_inline struct flow *flow_open(const struct flow_key *key, const struct datagram *d,
-					      __u64 now_ns, bool *raced)
+/* Whose a new flow is: the running task's, or that of who bound the socket. */
+static __always_inline __u8 flow_owner(struct owner *owner, const struct datagram *d)
 {
-	struct udp_socket *s = bpf_map_lookup_elem(&udp_sockets, &key->id);
-	struct flow init = {
-		.tuple = d->tuple,
-		.start_ns = now_ns,
-		.direction = d->received ? DIRECTION_IN : DIRECTION_OUT,
-	};
+	struct udp_socket *s;
+
+	if (d->attr) {
+		owner_current(owner);
+		return owner->pid ? d->attr : ATTR_NONE;
+	}
+	__builtin_memset(owner, 0, sizeof(*owner));
+	s = bpf_map_lookup_elem(&udp_sockets, &d->id);
+	if (!s || !s->owner.pid)
+		return ATTR_NONE;
+	*owner = s->owner;
+	return ATTR_LISTEN;
+}
+
+/* -EEXIST: another CPU was faster. */
+static __noinline long flow_insert(const struct flow_key *key, const struct datagram *d,
+				   const struct owner *owner, __u8 attr)
+{
+	struct flow init = { .attr = attr };
 	struct event *e;
 	long err;
 
-	if (!tuple_wanted(&d->tuple, init.direction))
-		return NULL;
-	if (d->attr) {
-		owner_current(&init.owner);
-		if (init.owner.pid)
-			init.attr = d->attr;
-	} else if (s && s->owner.pid) {
-		init.owner = s->owner;
-		init.attr = ATTR_LISTEN;
-	}
-	if (!owner_wanted(&init.owner))
-		return NULL;
+	if (!key || !d || !owner)
+		return -EINVAL;
+	init.owner = *owner;
+	init.tuple = d->tuple;
+	init.start_ns = d->now_ns;
+	init.direction = d->received ? DIRECTION_IN : DIRECTION_OUT;
 	err = bpf_map_update_elem(&flows, key, &init, BPF_NOEXIST);
 	if (err) {
-		*raced = err == -EEXIST;
-		if (!*raced)
+		if (err != -EEXIST)
 			lost(EVENT_FLOW, LOST_MAP);
+		return err;
+	}
+	if (!wants(EVENT_FLOW))
+		return 0;
+	e = flow_event_begin(EVENT_FLOW, EVENT_HEAD_SIZE, d->now_ns, &init, key->id);
+	if (e)
+		event_end(e);
+	return 0;
+}
+
+/* The first datagram between this socket and this peer. NULL when it is not wanted or has no room. */
+static __always_inline struct flow *flow_open(const struct flow_key *key, const struct datagram *d)
+{
+	struct owner owner;
+	__u8 attr;
+	long err;
+
+	if (!tuple_wanted(&d->tuple, d->received ? DIRECTION_IN : DIRECTION_OUT))
 		return NULL;
-	}
-	udp_socket_add_flow(key);
-	if (wants(EVENT_FLOW)) {
-		e = flow_event_begin(EVENT_FLOW, EVENT_HEAD_SIZE, now_ns, &init, key->id);
-		if (e)
-			event_end(e);
-	}
+	attr = flow_owner(&owner, d);
+	if (!owner_wanted(&owner))
+		return NULL;
+	err = flow_insert(key, d, &owner, attr);
+	if (!err)
+		udp_socket_add_flow(key);
 	return bpf_map_lookup_elem(&flows, key);
 }
 
@@ -113,9 +133,9 @@ static __always_inline void flow_adopt(struct flow *f, __u8 attr)
 		f->attr = attr;
 }
 
-static __always_inline void flow_count(struct flow *f, const struct datagram *d, __u64 now_ns)
+static __always_inline void flow_count(struct flow *f, const struct datagram *d)
 {
-	f->last_ns = now_ns;
+	f->last_ns = d->now_ns;
 	if (d->received) {
 		__sync_fetch_and_add(&f->rx_bytes, d->bytes);
 		__sync_fetch_and_add(&f->rx_packets, d->packets);
@@ -126,57 +146,52 @@ static __always_inline void flow_count(struct flow *f, const struct datagram *d,
 }
 
 /* --datagrams */
-static __always_inline void datagram_tell(const struct flow *f, const struct datagram *d,
-					  __u64 now_ns)
+static __always_inline void datagram_tell(const struct datagram *d, const struct owner *owner,
+					  __u8 attr)
 {
-	struct event *e = flow_event_begin(EVENT_SEND, EVENT_HEAD_SIZE, now_ns, f, d->id);
+	struct event *e = event_begin(EVENT_SEND, EVENT_HEAD_SIZE, d->now_ns);
 
 	if (!e)
 		return;
+	event_set_tuple(e, &d->tuple);
+	event_set_socket(e, d->id, owner, attr, DIRECTION_OUT);
 	e->bytes = d->bytes;
 	e->error = d->error;
 	event_end(e);
 }
 
 /* A datagram that was not sent is told, but begins no flow. */
-static __always_inline void datagram_fail(const struct datagram *d, __u64 now_ns)
+static __noinline int datagram_fail(const struct datagram *d)
 {
-	struct flow f = { .tuple = d->tuple, .direction = DIRECTION_OUT, .attr = d->attr };
+	struct owner owner;
+	__u8 attr;
 
-	if (!wants(EVENT_SEND) || !tuple_wanted(&f.tuple, DIRECTION_OUT))
-		return;
-	owner_current(&f.owner);
-	if (owner_wanted(&f.owner))
-		datagram_tell(&f, d, now_ns);
+	if (!d || !wants(EVENT_SEND) || !tuple_wanted(&d->tuple, DIRECTION_OUT))
+		return 0;
+	attr = flow_owner(&owner, d);
+	if (owner_wanted(&owner))
+		datagram_tell(d, &owner, attr);
+	return 0;
 }
 
 static __noinline int handle_datagram(const struct datagram *d)
 {
-	__u64 now_ns = bpf_ktime_get_ns();
 	struct flow_key key;
-	bool raced = false;
 	struct flow *f;
 
 	if (!d)
 		return 0;
-	if (d->error) {
-		datagram_fail(d, now_ns);
-		return 0;
-	}
 	flow_key_set(&key, d);
 	f = bpf_map_lookup_elem(&flows, &key);
-	if (!f) {
-		f = flow_open(&key, d, now_ns, &raced);
-		if (!f && raced)
-			f = bpf_map_lookup_elem(&flows, &key);
-		if (!f)
-			return 0;
-	}
+	if (!f)
+		f = flow_open(&key, d);
+	if (!f)
+		return 0;
 	if (!f->owner.pid && d->attr)
 		flow_adopt(f, d->attr);
-	flow_count(f, d, now_ns);
+	flow_count(f, d);
 	if (wants(EVENT_SEND) && !d->received)
-		datagram_tell(f, d, now_ns);
+		datagram_tell(d, &f->owner, f->attr);
 	return 0;
 }
 
@@ -231,10 +246,12 @@ static __always_inline int handle_udp_send(struct sock *sk, struct msghdr *msg, 
 	if (d.tuple.ipv == 4 && LOAD(sk, __sk_common.skc_family) == AF_INET6)
 		d.tuple.flags |= EVENT_F_MAPPED;
 	d.id = sock_cookie(sk);
-	if (ret < 0)
+	d.now_ns = bpf_ktime_get_ns();
+	if (ret < 0) {
 		d.error = -ret;
-	else
-		d.bytes = ret;
+		return datagram_fail(&d);
+	}
+	d.bytes = ret;
 	d.packets = !(LOAD(msg, msg_flags) & MSG_MORE);
 	return handle_datagram(&d);
 }
@@ -283,50 +300,66 @@ static __always_inline int handle_udp_receive(struct sock *sk, struct sk_buff *s
 	if (!tuple_from_skb(&d.tuple, skb))
 		return 0;
 	d.id = sock_cookie(sk);
+	d.now_ns = bpf_ktime_get_ns();
 	d.bytes = LOAD(skb, len);
 	return handle_datagram(&d);
+}
+
+/* listen, unlisten */
+static __always_inline void udp_port_tell(enum event_kind kind, struct sock *sk, __u16 port,
+					  __u64 id, const struct owner *owner)
+{
+	struct tuple t = {};
+	struct event *e;
+
+	if (!wants(kind) || !owner_wanted(owner))
+		return;
+	tuple_from_sock(&t, sk, IPPROTO_UDP, port);
+	tuple_set_listening(&t);
+	t.lorigin = LORIGIN_BOUND;
+	if (!tuple_wanted(&t, DIRECTION_NONE))
+		return;
+	e = event_begin(kind, EVENT_HEAD_SIZE, bpf_ktime_get_ns());
+	if (!e)
+		return;
+	event_set_tuple(e, &t);
+	event_set_socket(e, id, owner, owner->pid ? ATTR_LISTEN : ATTR_NONE, DIRECTION_NONE);
+	event_end(e);
 }
 
 /* A UDP socket was bound to a port that the process named. */
 static __always_inline int handle_udp_bind(struct sock *sk, __u16 port)
 {
 	struct udp_socket s = { .listening = 1 };
-	struct flow f = { .attr = ATTR_LISTEN };
-	__u64 id = sock_cookie(sk);
-	struct event *e;
+	__u64 id;
 
 	if (!port || LOAD(sk, sk_protocol) != IPPROTO_UDP)
 		return 0;
-	tuple_from_sock(&f.tuple, sk, IPPROTO_UDP, port);
-	tuple_set_listening(&f.tuple);
-	f.tuple.lorigin = LORIGIN_BOUND;
-	owner_current(&f.owner);
-	s.owner = f.owner;
-	s.first.id = id;
+	id = sock_cookie(sk);
+	owner_current(&s.owner);
 	if (bpf_map_update_elem(&udp_sockets, &id, &s, BPF_ANY))
 		lost(EVENT_UNLISTEN, LOST_MAP);
-	if (!wants(EVENT_LISTEN) || !owner_wanted(&f.owner) || !tuple_wanted(&f.tuple, 0))
-		return 0;
-	e = flow_event_begin(EVENT_LISTEN, EVENT_HEAD_SIZE, bpf_ktime_get_ns(), &f, id);
-	if (e)
-		event_end(e);
+	udp_port_tell(EVENT_LISTEN, sk, port, id, &s.owner);
 	return 0;
 }
 
 /* Tell the end of a flow and forget it. Its record may be used again at once: it is copied. */
-static __always_inline void flow_close(const struct flow_key *key, const struct flow *live,
-				       __u64 end_ns, __u8 reason)
+static __noinline int flow_close(const struct flow_key *key, const struct flow *live, __u64 end_ns,
+				 __u8 reason)
 {
-	struct flow f = *live;
 	struct event *e;
+	struct flow f;
 
+	if (!key || !live)
+		return 0;
+	f = *live;
 	if (bpf_map_delete_elem(&flows, key))
-		return;
+		return 0;
 	if (!wants(EVENT_CLOSE) || !reason_wanted(reason))
-		return;
+		return 0;
 	e = flow_event_begin(EVENT_CLOSE, sizeof(*e), end_ns, &f, key->id);
 	if (!e)
-		return;
+		return 0;
 	e->reason = reason;
 	e->duration_us = (end_ns - f.start_ns) / 1000;
 	e->tx_bytes = f.tx_bytes;
@@ -334,23 +367,7 @@ static __always_inline void flow_close(const struct flow_key *key, const struct 
 	e->tx_packets = f.tx_packets;
 	e->rx_packets = f.rx_packets;
 	event_end(e);
-}
-
-static __always_inline void udp_unlisten_tell(struct sock *sk, const struct udp_socket *s, __u64 id)
-{
-	struct flow f = { .attr = s->owner.pid ? ATTR_LISTEN : ATTR_NONE, .owner = s->owner };
-	struct event *e;
-
-	if (!wants(EVENT_UNLISTEN))
-		return;
-	tuple_from_sock(&f.tuple, sk, IPPROTO_UDP, LOAD(sk, __sk_common.skc_num));
-	tuple_set_listening(&f.tuple);
-	f.tuple.lorigin = LORIGIN_BOUND;
-	if (!owner_wanted(&f.owner) || !tuple_wanted(&f.tuple, 0))
-		return;
-	e = flow_event_begin(EVENT_UNLISTEN, EVENT_HEAD_SIZE, bpf_ktime_get_ns(), &f, id);
-	if (e)
-		event_end(e);
+	return 0;
 }
 
 /* Several flows of one socket are found by a sweep over all: ask the loader for it. */
@@ -389,7 +406,7 @@ static __always_inline int handle_udp_destroy(struct sock *sk)
 	if (s->flow_cnt > 1)
 		sweep_ask(id, now_ns);
 	if (s->listening)
-		udp_unlisten_tell(sk, s, id);
+		udp_port_tell(EVENT_UNLISTEN, sk, LOAD(sk, __sk_common.skc_num), id, &s->owner);
 	bpf_map_delete_elem(&udp_sockets, &id);
 	return 0;
 }

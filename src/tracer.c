@@ -293,11 +293,11 @@ static int report_failure(int err)
 	return err;
 }
 
-/* Without bpf_get_socket_cookie() in the programs, others must make the kernel number its sockets. */
+/* Where a program can only read the cookie, others must make the kernel give each socket one. */
 static void plan_cookies(struct tracer *t)
 {
-	t->plan.wanted[HOOK_COOKIE] =
-		plan_has_backend(&t->plan, BACKEND_KPROBE) || !t->features.cookie;
+	t->plan.wanted[HOOK_COOKIE] = plan_has_backend(&t->plan, BACKEND_KPROBE) ||
+				      plan_uses(&t->plan, "sys_exit_tp") || !t->features.cookie;
 }
 
 static int plan_check(const struct plan *plan)

@@ -1,0 +1,78 @@
+"""Fixtures of the end-to-end tests: see README.md."""
+import os
+import signal
+
+import pytest
+
+from sockets import TIMEOUT, Namespace
+from tracing import BINARY, Trace
+
+
+def pytest_sessionstart(session):
+    if os.geteuid() != 0:
+        pytest.exit('the end-to-end tests need root', returncode=1)
+    if not os.access(BINARY, os.X_OK):
+        pytest.exit(f'there is no {BINARY}: make it first', returncode=1)
+
+
+@pytest.fixture(autouse=True)
+def deadline():
+    """No test waits for ever, whatever it waits for."""
+    def late(signum, frame):
+        raise AssertionError('the test has taken too long')
+    old = signal.signal(signal.SIGALRM, late)
+    signal.alarm(6 * TIMEOUT)
+    yield
+    signal.alarm(0)
+    signal.signal(signal.SIGALRM, old)
+
+
+def started_traces():
+    traces = []
+
+    def start(*args, **options):
+        traces.append(Trace(*args, **options))
+        return traces[-1]
+    return traces, start
+
+
+@pytest.fixture
+def tracer():
+    """Starts a trace with options: `trace = tracer('-t')`. It ends with the test at the latest."""
+    traces, start = started_traces()
+    try:
+        yield start
+    finally:
+        for trace in traces:
+            trace.kill()
+
+
+@pytest.fixture(scope='module')
+def trace():
+    """A trace without options, for all tests of a module; it is checked as a whole at the end."""
+    traces, start = started_traces()
+    try:
+        running = start()
+        yield running
+        running.stop()
+    finally:
+        for one in traces:
+            one.kill()
+
+
+@pytest.fixture
+def need(request):
+    """`need(trace, 'accept')`: a hook that is missing here, and said to be, takes its events along."""
+    def check(trace, ability):
+        if not trace.abilities[ability]:
+            pytest.skip(f'not on this kernel by this backend: {ability}')
+    return check
+
+
+@pytest.fixture
+def netns():
+    ns = Namespace()
+    try:
+        yield ns
+    finally:
+        ns.close()

@@ -1,0 +1,324 @@
+"""connsnoop under test: started, read, stopped, and each line held against the contract."""
+import ipaddress
+import json
+import os
+import re
+import signal
+import subprocess
+import tempfile
+import time
+from pathlib import Path
+
+from sockets import TIMEOUT, port_class, wait_until
+
+BINARY = os.path.abspath(os.environ.get('CONNSNOOP', Path(__file__).parents[2] / 'build/connsnoop'))
+BACKEND = os.environ.get('CONNSNOOP_BACKEND', 'auto')
+
+# --- the contract: fields -----------------------------------------------------------------------
+
+SOCKET_EVENTS = {'connect', 'established', 'accept', 'fail', 'close', 'listen', 'unlisten', 'flow',
+                 'send', 'state', 'existing'}
+TCP_ONLY = {'connect', 'established', 'accept', 'fail', 'state'}
+UDP_ONLY = {'flow', 'send'}
+CLOSE = {'close'}
+OPEN = {'established', 'accept', 'close'}
+
+FIELDS = {name: (kind, SOCKET_EVENTS) for kind, names in {
+    int: 'ipv id pid tid ppid uid netns lport rport',
+    str: 'proto comm exe cgroup container attr laddr raddr lclass rclass lservice rservice lorigin '
+         'rname direction service',
+    bool: 'mapped',
+}.items() for name in names.split()}
+FIELDS |= {
+    'ts': (str, SOCKET_EVENTS | {'lost', 'summary'}),
+    'event': (str, SOCKET_EVENTS | {'lost', 'summary'}),
+    'handshake_us': (int, {'established', 'close'}),
+    'duration_us': (int, CLOSE), 'tx_bytes': (int, CLOSE), 'rx_bytes': (int, CLOSE),
+    'tx_packets': (int, CLOSE), 'rx_packets': (int, CLOSE), 'rtt_us': (int, CLOSE),
+    'retrans': (int, {'close', 'fail'}), 'closer_pid': (int, CLOSE), 'closer_comm': (str, CLOSE),
+    'reason': (str, {'close', 'lost'}), 'error': (str, {'fail', 'send'}), 'phase': (str, {'fail'}),
+    'state': (str, {'existing'}),
+    'peer_pid': (int, OPEN), 'peer_comm': (str, OPEN),
+    'old_state': (str, {'state'}), 'new_state': (str, {'state'}), 'backlog': (int, {'listen'}),
+    'bytes': (int, {'send'}), 'kind': (str, {'lost'}), 'count': (int, {'lost'}),
+    'events': (dict, {'summary'}), 'lost': (dict, {'summary'}),
+}
+WORDS = {
+    'proto': {'tcp', 'udp'}, 'direction': {'in', 'out'}, 'lorigin': {'dynamic', 'bound'},
+    'attr': {'connect', 'accept', 'listen', 'listener', 'send', 'recv', 'scan', 'none'},
+    'phase': {'local', 'handshake', 'cancelled'},
+}
+REASONS = {
+    'tcp': {'local', 'remote', 'reset-sent', 'reset-received', 'timeout', 'unreachable',
+            'never-accepted'},
+    'udp': {'idle', 'closed'},
+}
+ALWAYS = {'proto', 'ipv', 'id', 'netns', 'attr'}
+OWNER = {'pid', 'tid', 'ppid', 'uid', 'comm'}
+TS = re.compile(r'\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{9}Z')
+
+
+def check_value(name, value, kind):
+    wanted, kinds = FIELDS[name]
+    assert kind in kinds, f'{name} is no field of {kind}'
+    assert type(value) is wanted, f'{name}: {value!r}'
+    if wanted is int:
+        assert 0 <= value < 2 ** 53, f'{name}: {value}'
+    elif wanted is str:
+        assert value, f'{name} is empty'
+    elif wanted is bool:
+        assert value, f'{name} is false'
+    if name in WORDS:
+        assert value in WORDS[name], f'{name}: {value!r}'
+
+
+def check_side(event, side):
+    address, port = event.get(side + 'addr'), event.get(side + 'port')
+    assert (address is None) == (port is None), f'half of {side}'
+    if port is not None:
+        parsed = ipaddress.ip_address(address)
+        assert str(parsed) == address and parsed.version == event['ipv'], address
+        assert port < 65536
+        assert event[side + 'class'] == port_class(port)
+
+
+def check_socket_event(event):
+    kind, proto = event['event'], event['proto']
+    assert ALWAYS <= event.keys(), f'without {ALWAYS - event.keys()}'
+    assert proto == 'udp' or kind not in UDP_ONLY
+    assert proto == 'tcp' or kind not in TCP_ONLY
+    owner = OWNER & event.keys()
+    assert owner == (set() if event['attr'] == 'none' else OWNER), f'half an owner: {owner}'
+    check_side(event, 'l')
+    check_side(event, 'r')
+    if 'mapped' in event:
+        assert event['ipv'] == 4
+    if kind in ('listen', 'unlisten'):
+        assert 'raddr' not in event and 'direction' not in event
+    elif kind != 'state':
+        assert 'direction' in event or event['attr'] == 'none', 'no direction'
+    if 'service' in event:
+        server = 'r' if event.get('direction') == 'out' else 'l'
+        assert event['service'] == event[server + 'service']
+    if kind == 'close':
+        assert event['reason'] in REASONS[proto], event['reason']
+        assert {'tx_bytes', 'rx_bytes', 'tx_packets', 'rx_packets'} <= event.keys()
+        assert ('closer_pid' in event) == ('closer_comm' in event)
+        assert event.get('closer_pid') != event.get('pid') or 'pid' not in event
+    if kind == 'fail':
+        assert {'error', 'phase'} <= event.keys()
+        assert (event['phase'] == 'cancelled') == (event['error'] == 'ECANCELED')
+
+
+def check_event(event):
+    """One line against the contract."""
+    try:
+        assert {'ts', 'event'} <= event.keys()
+        assert TS.fullmatch(event['ts']), event['ts']
+        for name, value in event.items():
+            assert name in FIELDS, f'{name} is no field'
+            check_value(name, value, event['event'])
+        if event['event'] in SOCKET_EVENTS:
+            check_socket_event(event)
+        elif event['event'] == 'lost':
+            assert event.keys() == {'ts', 'event', 'kind', 'reason', 'count'}
+            assert event['count'] > 0
+        elif event['event'] == 'summary':
+            assert event.keys() == {'ts', 'event', 'events', 'lost'}
+    except AssertionError as error:
+        raise AssertionError(f'{error}\nin {json.dumps(event)}') from None
+
+
+def check_order(events):
+    """One outcome of each connect, one close of each established and accept, nothing twice."""
+    state = {}
+    for event in events:
+        kind, key = event['event'], event.get('id')
+        if event.get('proto') != 'tcp' or kind in ('state', 'listen', 'unlisten', 'existing'):
+            continue
+        was, state[key] = state.get(key), kind
+        fine = {
+            'connect': was in (None, 'fail', 'close'),
+            'established': was == 'connect',
+            'fail': was == 'connect' or event.get('phase') == 'local',
+            'accept': was is None,
+            'close': was in (None, 'established', 'accept'),
+        }[kind]
+        if not fine:
+            story = [e for e in events if e.get('id') == key]
+            raise AssertionError(f'{kind} after {was}:\n' + '\n'.join(map(json.dumps, story)))
+
+
+def unique_keys(pairs):
+    assert len(dict(pairs)) == len(pairs), f'a key twice: {pairs}'
+    return dict(pairs)
+
+
+def no_constant(word):
+    raise AssertionError(f'{word} is not JSON')
+
+
+def parse_line(line):
+    return json.loads(line.decode('utf-8'), object_pairs_hook=unique_keys,
+                      parse_constant=no_constant)
+
+
+def check_stream(events):
+    """The stream as a whole: one summary, at its end, that agrees with the lines."""
+    assert events and events[-1]['event'] == 'summary', 'no summary at the end'
+    summary, lines = events[-1], events[:-1]
+    counts, lost = {}, {}
+    for event in lines:
+        counts[event['event']] = counts.get(event['event'], 0) + 1
+        if event['event'] == 'lost':
+            lost[event['kind']] = lost.get(event['kind'], 0) + event['count']
+    assert 'summary' not in counts, 'two summaries'
+    assert summary['events'] == counts
+    assert summary['lost'] == lost
+    if not lost:
+        check_order(lines)
+
+
+def matches(event, fields):
+    return all(event.get(name) == value for name, value in fields.items())
+
+
+# --- the program --------------------------------------------------------------------------------
+
+class Trace:
+    """A running `connsnoop -j`, or what it has left behind."""
+
+    def __init__(self, *args, json=True, backend=BACKEND, start=True):
+        self.events = []
+        self.summary = None
+        self.args = [BINARY, '-v', '--backend', backend, *(['-j'] if json else []), *args]
+        self._text = not json
+        self._out, self._err = tempfile.TemporaryFile(), tempfile.TemporaryFile()
+        self._rest = b''
+        self.process = subprocess.Popen(self.args, stdin=subprocess.DEVNULL, stdout=self._out,
+                                        stderr=self._err)
+        if start:
+            self.wait_for_start()
+
+    def _read(self, file):
+        file.seek(0)
+        return file.read()
+
+    @property
+    def stderr(self):
+        return self._read(self._err).decode(errors='replace')
+
+    @property
+    def stdout(self):
+        return self._read(self._out)
+
+    def wait_for_start(self):
+        def started():
+            assert self.process.poll() is None, f'connsnoop has ended:\n{self.stderr}'
+            return 'debug: tracing\n' in self.stderr
+        try:
+            wait_until(started, 'tracing')
+        except BaseException:
+            self.kill()
+            raise
+        return self
+
+    def read(self):
+        """Take in what has been written since the last time."""
+        if self._text:
+            return
+        data = self._rest + os.pread(self._out.fileno(), 1 << 28, self._offset())
+        *lines, self._rest = data.split(b'\n')
+        for line in lines:
+            event = parse_line(line)
+            check_event(event)
+            self.events.append(event)
+
+    def _offset(self):
+        offset = getattr(self, '_done', 0)
+        self._done = os.fstat(self._out.fileno()).st_size
+        return offset
+
+    def find(self, **fields):
+        return [e for e in self.events if matches(e, fields)]
+
+    def wait_for(self, predicate=None, count=1, **fields):
+        """The first event (or the first `count`) that has these fields, as soon as it is there."""
+        def found():
+            self.read()
+            return [e for e in self.find(**fields) if not predicate or predicate(e)]
+        end = time.monotonic() + TIMEOUT
+        while True:
+            dead = self.process.poll() is not None
+            events = found()
+            if len(events) >= count:
+                return events[0] if count == 1 else events[:count]
+            if dead or time.monotonic() > end:
+                raise AssertionError(f'no such event: {fields}; {self.story(**fields)}')
+            time.sleep(0.005)
+
+    def story(self, **fields):
+        """For the message of a failure: what there is about that socket, or of that kind."""
+        about = {k: v for k, v in fields.items() if k in ('id', 'pid', 'lport', 'rport')} or fields
+        lines = [json.dumps(e) for e in self.find(**dict(list(about.items())[:1]))][-20:]
+        return f'of {len(self.events)} events, about it:\n' + '\n'.join(lines)
+
+    def history(self, socket_id, *fields):
+        """What was told of one socket, in order: kinds of event, or the values of these fields."""
+        events = [e for e in self.find(id=socket_id) if e['event'] != 'state']
+        if not fields:
+            return [e['event'] for e in events]
+        return [tuple(e.get(name) for name in ('event', *fields)) for e in events]
+
+    def stop(self, how=signal.SIGINT, status=0):
+        """End the trace; its events, checked as a whole."""
+        if self.process.poll() is None:
+            self.process.send_signal(how)
+        return self.wait(status)
+
+    def wait(self, status=0):
+        try:
+            self.process.wait(TIMEOUT)
+        finally:
+            self.kill()
+        assert self.process.returncode == status, self.stderr
+        self.read()
+        if not self._text and self.summary is None:
+            assert not self._rest, f'half a line at the end: {self._rest!r}'
+            check_stream(self.events)
+            self.summary = self.events.pop()
+        return self.events
+
+    def kill(self):
+        if self.process.poll() is None:
+            self.process.kill()
+            self.process.wait()
+
+    # What this trace's hooks cannot do, as it says itself: see the table in src/hooks.c.
+
+    def weakness(self, hook):
+        found = re.search(rf'debug: {hook} by [^:]*: (.*)', self.stderr)
+        return found.group(1) if found else ''
+
+    def lacks(self, hook):
+        return f'no hook for {hook} ' in self.stderr
+
+    @property
+    def abilities(self):
+        """The one place where the backends differ."""
+        return {
+            'connect before its outcome':
+                'together with its outcome' not in self.weakness('tcp-connect'),
+            'fail before the SYN': not self.lacks('tcp-connect-return'),
+            'accept': not self.lacks('tcp-accept'),
+            'accept that waited':
+                'waited before the trace' not in self.weakness('tcp-accept'),
+            'listen without bind':
+                'port that it chooses is missing' not in self.weakness('tcp-listen'),
+            'state LISTEN': 'no change to LISTEN' not in self.weakness('tcp-state'),
+            'udp sent': not self.lacks('udp-send'),
+            'udp not sent': 'could not be sent' not in self.weakness('udp-send'),
+            'udp received': not self.lacks('udp-receive'),
+            'udp reader': 'reader is not known' not in self.weakness('udp-receive'),
+            'udp bind': not self.lacks('udp-bind'),
+        }
