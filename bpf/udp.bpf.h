@@ -137,6 +137,8 @@ static __always_inline void flow_count(struct flow *f, const struct datagram *d)
 {
 	f->last_ns = d->now_ns;
 	if (d->received) {
+		if (!addr_is_set(f->tuple.laddr)) /* the first send did not know its own */
+			__builtin_memcpy(f->tuple.laddr, d->tuple.laddr, ADDR_LEN);
 		__sync_fetch_and_add(&f->rx_bytes, d->bytes);
 		__sync_fetch_and_add(&f->rx_packets, d->packets);
 	} else {

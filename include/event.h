@@ -144,7 +144,7 @@ struct event {
  * The path of an executable, sent once for each process and exec before the first event that has
  * its key: components from the file up to the root, each ended by a NUL. Sent cut to its length.
  */
-#define EXE_PATH_MAX 4096
+#define EXE_PATH_MAX 2048
 struct exe_record {
 	__u32 kind;		/* RECORD_EXE */
 	__u32 len;		/* bytes used of path */

@@ -68,6 +68,11 @@ static void count_flows(struct trace *t, const struct event *e)
 		t->sweep_ns = now_ns() + t->sweep_period_ns;
 }
 
+static bool count_is_reached(const struct trace *t)
+{
+	return t->opts->count && t->printed_total >= t->opts->count;
+}
+
 static int on_record(void *ctx, const void *record, size_t size)
 {
 	const struct event *e = record;
@@ -84,7 +89,7 @@ static int on_record(void *ctx, const void *record, size_t size)
 		t->sweep_ns = 0;
 		return 0;
 	}
-	if (t->done || !is_event(e, size))
+	if (count_is_reached(t) || !is_event(e, size))
 		return 0;
 	resolver_line(t->resolver, e, &l);
 	t->err = output_line(t->output, &l);
@@ -92,7 +97,8 @@ static int on_record(void *ctx, const void *record, size_t size)
 		return t->err;
 	t->account.printed[e->kind]++;
 	count_flows(t, e);
-	if (++t->printed_total == t->opts->count)
+	t->printed_total++;
+	if (count_is_reached(t))
 		t->done = true;
 	return 0;
 }

@@ -146,9 +146,16 @@ const struct hook hooks[HOOK_CNT] = {
 		.missed_kind = EVENT_CONNECT,
 		.lost = "id equal to that of ss -e",
 		.ways = {
-			{ BACKEND_AUTO, "cgroup/sock_create, sockops",
-			  { "sock_create_cgroup", "cookie_sockops" },
+			{ BACKEND_AUTO, "cgroup/sock_create", { "sock_create_cgroup" },
 			  "not of sockets that were there before" },
+		},
+	},
+	[HOOK_CHILD_COOKIE] = {
+		.name = "child-cookie",
+		.missed_kind = EVENT_ACCEPT,
+		.lost = "id equal to that of ss -e, of accepted sockets",
+		.ways = {
+			{ BACKEND_AUTO, "sockops/tcp_init_transfer", { "cookie_sockops" }, NULL },
 		},
 	},
 };

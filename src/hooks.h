@@ -27,6 +27,7 @@ enum hook_id {
 	HOOK_UDP_BIND,
 	HOOK_UDP_CLOSE,
 	HOOK_COOKIE,
+	HOOK_CHILD_COOKIE,
 	HOOK_CNT,
 };
 

@@ -296,8 +296,10 @@ static int report_failure(int err)
 /* Where a program can only read the cookie, others must make the kernel give each socket one. */
 static void plan_cookies(struct tracer *t)
 {
-	t->plan.wanted[HOOK_COOKIE] = plan_has_backend(&t->plan, BACKEND_KPROBE) ||
-				      plan_uses(&t->plan, "sys_exit_tp") || !t->features.cookie;
+	bool untyped = plan_has_backend(&t->plan, BACKEND_KPROBE) || !t->features.cookie;
+
+	t->plan.wanted[HOOK_CHILD_COOKIE] = untyped;
+	t->plan.wanted[HOOK_COOKIE] = untyped || plan_uses(&t->plan, "sys_exit_tp");
 }
 
 static int plan_check(const struct plan *plan)

@@ -1,4 +1,5 @@
 """connect and established: a connection is opened from here."""
+import ctypes
 import errno
 import os
 import select
@@ -7,7 +8,9 @@ import threading
 
 import pytest
 
-from sockets import Namespace, Pair, cookie, listen_on, netns_of, port_of, set_comm, tcp_socket
+from sockets import (Namespace, Pair, check_errno, cookie, libc, listen_on, netns_of, port_of,
+                     set_comm, tcp_socket)
+from tracing import pick
 
 MSG_FASTOPEN = 0x20000000
 IPPROTO_MPTCP = 262
@@ -19,10 +22,6 @@ VERSIONS = {
     'mapped': ('127.0.0.1', '::ffff:127.0.0.1', {'ipv': 4, 'raddr': '127.0.0.1', 'mapped': True}),
     'other-address': ('127.1.2.3', '127.1.2.3', {'ipv': 4, 'raddr': '127.1.2.3', 'mapped': None}),
 }
-
-
-def fields(event, wanted):
-    return {name: event.get(name) for name in wanted}
 
 
 @pytest.mark.parametrize('version', VERSIONS)
@@ -37,10 +36,10 @@ def test_socket_pair(trace, version):
             'netns': netns_of(),
         }
         established = trace.wait_for(event='established', id=pair.client_id)
-        assert fields(established, wanted) == wanted
+        assert pick(established, wanted) == wanted
         assert trace.history(pair.client_id) == ['connect', 'established']
         connect = trace.wait_for(event='connect', id=pair.client_id)
-        assert fields(connect, wanted) == wanted
+        assert pick(connect, wanted) == wanted
         assert connect['ts'] <= established['ts']
         assert established['handshake_us'] > 0
     trace.wait_for(event='close', id=pair.client_id)
@@ -123,23 +122,17 @@ def test_same_socket_again_after_refusal(trace):
     with pytest.raises(ConnectionRefusedError):
         client.connect(nobody)
     client.connect(listener.getsockname())
-    client_id = cookie(client)
+    client_id, server_port = cookie(client), port_of(listener)
     client.close()
     listener.close()
     trace.wait_for(event='close', id=client_id)
     assert trace.history(client_id, 'rport') == [
-        ('connect', nobody[1]), ('fail', nobody[1]), ('connect', port_of_closed(trace, client_id)),
-        ('established', port_of_closed(trace, client_id)), ('close', port_of_closed(trace, client_id))]
-
-
-def port_of_closed(trace, socket_id):
-    return trace.wait_for(event='close', id=socket_id)['rport']
+        ('connect', nobody[1]), ('fail', nobody[1]),
+        ('connect', server_port), ('established', server_port), ('close', server_port)]
 
 
 def test_same_socket_again_after_disconnect(trace):
     """connect() to AF_UNSPEC ends the connection; the socket may open another."""
-    import ctypes
-    from sockets import check_errno, libc
     listener = listen_on()
     client = tcp_socket()
     client_id = cookie(client)

@@ -179,6 +179,11 @@ def check_stream(events):
         check_order(lines)
 
 
+def pick(event, wanted):
+    """Those fields of an event, to be compared with what is wanted; None is absent."""
+    return {name: event.get(name) for name in wanted}
+
+
 def matches(event, fields):
     return all(event.get(name) == value for name, value in fields.items())
 
