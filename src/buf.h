@@ -86,6 +86,6 @@ void buf_put_json(struct buf *b, const char *s, size_t len);
 #define ESCAPE_JSON_MAX 6
 
 /* As buf_put_text(), into @out; spaces stay unless @word. Returns the length, without a NUL. */
-size_t escape_text(char *out, const char *s, size_t len, bool word);
+size_t escape_text(char *out, const char *text, size_t len, bool word);
 
 #endif

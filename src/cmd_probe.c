@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/utsname.h>
 
 #include "commands.h"
 #include "event.h"
@@ -15,24 +16,24 @@
 
 #define ENOTSUPP 524
 
-static const char *error_text(int err)
+static const char *error_text(const struct way *way, int err)
 {
+	if (err == -ENOENT && way->backend == BACKEND_KPROBE)
+		return "this kernel has no kprobes";
+	if (err == -ESRCH)
+		return "this kernel has no such function";
 	return err == -ENOTSUPP ? "not supported by this kernel" : strerror(-err);
 }
 
-static void print_events(const char *what, uint32_t events, const char *more)
+/* The events that are missing, or incomplete, without the hook. */
+static void print_needs(const struct hook *hook)
 {
-	const char *sep = "";
-
-	printf("    %s: ", what);
-	for (unsigned int kind = 0; kind < EVENT_KIND_CNT; kind++) {
-		if (!(events & 1u << kind))
-			continue;
-		printf("%s%s", sep, names_kind(kind));
-		sep = " ";
-	}
-	if (more)
-		printf("%s%s", events ? "; " : "", more);
+	printf("%s:", hook->name);
+	for (unsigned int kind = 0; kind < EVENT_KIND_CNT; kind++)
+		if (hook->events & 1u << kind)
+			printf(" %s", names_kind(kind));
+	if (hook->lost)
+		printf("%s %s", hook->events ? "," : "", hook->lost);
 	putchar('\n');
 }
 
@@ -41,7 +42,7 @@ static bool probe_hook(const struct hook *hook, enum backend backend)
 {
 	const struct way *chosen = NULL;
 
-	printf("%s\n", hook->name);
+	print_needs(hook);
 	for (int i = 0; i < WAY_CNT_MAX && hook->ways[i].where; i++) {
 		const struct way *way = &hook->ways[i];
 		bool allowed = way_is_allowed(way, backend);
@@ -52,7 +53,7 @@ static bool probe_hook(const struct hook *hook, enum backend backend)
 		       way->backend == BACKEND_AUTO ? "any" : backend_name(way->backend),
 		       way->where);
 		if (err)
-			printf("failed to %s: %s\n", stage, error_text(err));
+			printf("failed to %s: %s\n", stage, error_text(way, err));
 		else
 			printf("%s\n", !allowed ? "works, not asked for" : chosen ? "works" : "chosen");
 		if (err && log_verbose && tracer_last_message()[0])
@@ -61,7 +62,7 @@ static bool probe_hook(const struct hook *hook, enum backend backend)
 			chosen = way;
 	}
 	if (!chosen)
-		print_events("MISSING", hook->events, hook->lost);
+		printf("    MISSING: what is named above cannot be traced\n");
 	else if (chosen->weakness)
 		printf("    weaker: %s\n", chosen->weakness);
 	return chosen;
@@ -69,13 +70,17 @@ static bool probe_hook(const struct hook *hook, enum backend backend)
 
 int cmd_probe(const struct opts *opts, const struct services *services)
 {
+	struct utsname kernel;
 	bool complete = true;
 
 	(void)services;
-	printf("Each hook, its ways from best to worst, and the one that trace takes (*).\n\n");
+	uname(&kernel);
+	printf("Linux %s %s. Each hook and what is missing without it; the ways to have it, best\n"
+	       "first, each tried alone; the one that trace takes (*).\n\n",
+	       kernel.release, kernel.machine);
 	for (int i = 0; i < HOOK_CNT; i++)
 		complete &= probe_hook(&hooks[i], opts->backend);
 	printf("\n%s\n", complete ? "Every event can be traced." :
-				    "The events named MISSING above cannot be traced here.");
+				    "Not everything can be traced: see MISSING above.");
 	return EXIT_SUCCESS;
 }

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 #ifndef _GNU_SOURCE
-#define _GNU_SOURCE			/* qsort_r() */
+#define _GNU_SOURCE /* qsort_r() */
 #endif
+#include "services.h"
+
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netdb.h>
@@ -14,7 +16,6 @@
 #include <nss.h>
 #endif
 
-#include "services.h"
 #include "services_table.h"
 
 #define ARRAY_LEN(a) (sizeof(a) / sizeof((a)[0]))
