@@ -14,8 +14,8 @@ static __always_inline void listener_add(const struct conn *c, const struct tupl
 
 	if (known)
 		__sync_fetch_and_add(&known->socket_cnt, 1);
-	else if (bpf_map_update_elem(&listeners, &key, &l, BPF_NOEXIST))
-		lost(EVENT_LISTEN, LOST_MAP);
+	else /* without room its children belong to nobody until they are accepted */
+		bpf_map_update_elem(&listeners, &key, &l, BPF_NOEXIST);
 }
 
 static __always_inline void listener_remove(const struct tuple *t)
@@ -41,7 +41,7 @@ static __always_inline struct conn *listener_make(struct tcp_sock *tp)
 		init.attr = ATTR_NONE;
 	init.id = sock_cookie((struct sock *)tp);
 	init.lorigin = sock_lorigin((struct sock *)tp);
-	return conn_make(tp, &init);
+	return conn_make_for(EVENT_LISTEN, tp, &init);
 }
 
 /* The socket listens, and its port is known. The record stays even if nobody wants to see it. */
@@ -171,7 +171,7 @@ static __always_inline struct conn *accepted_make(struct tcp_sock *tp, const str
 	if (!tuple_wanted(t, DIRECTION_IN))
 		return NULL;
 	init.id = sock_cookie((struct sock *)tp);
-	return conn_make(tp, &init);
+	return conn_make_for(EVENT_ACCEPT, tp, &init);
 }
 
 /* accept() returns the socket, in the task that called it. */

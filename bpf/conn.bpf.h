@@ -27,25 +27,20 @@ static __always_inline struct conn *conn_find(struct tcp_sock *tp)
 
 static __always_inline struct conn *conn_make_by_addr(__u64 addr, const struct conn *init)
 {
-	if (bpf_map_update_elem(&conns_by_addr, &addr, init, BPF_ANY)) {
-		lost(init->role == ROLE_CHILD ? EVENT_ACCEPT : EVENT_CONNECT, LOST_MAP);
+	if (bpf_map_update_elem(&conns_by_addr, &addr, init, BPF_ANY))
 		return NULL;
-	}
 	return bpf_map_lookup_elem(&conns_by_addr, &addr);
 }
 
-/* Make the record of a socket from @init, in place of any that it had. */
+/* Make the record of a socket from @init, in place of any that it had; NULL when there is no room. */
 static __always_inline struct conn *conn_make(struct tcp_sock *tp, const struct conn *init)
 {
 #ifndef PROBED
 	if (cfg.store == STORE_SOCKET) {
 		struct conn *c = bpf_sk_storage_get(&conns, tp, NULL, BPF_SK_STORAGE_GET_F_CREATE);
 
-		if (!c) {
-			lost(init->role == ROLE_CHILD ? EVENT_ACCEPT : EVENT_CONNECT,
-			     LOST_STORAGE);
+		if (!c)
 			return NULL;
-		}
 		if (cfg.accept_by_syscall && init->role == ROLE_CHILD) {
 			c->role = ROLE_ELSEWHERE;
 			return conn_make_by_addr((__u64)tp, init);
@@ -55,6 +50,17 @@ static __always_inline struct conn *conn_make(struct tcp_sock *tp, const struct 
 	}
 #endif
 	return conn_make_by_addr((__u64)tp, init);
+}
+
+/* The same, when the event that begins the record cannot be told without it. */
+static __always_inline struct conn *conn_make_for(enum event_kind kind, struct tcp_sock *tp,
+						  const struct conn *init)
+{
+	struct conn *c = conn_make(tp, init);
+
+	if (!c)
+		lost(kind, cfg.store == STORE_SOCKET ? LOST_STORAGE : LOST_MAP);
+	return c;
 }
 
 /* Forget a socket. Its storage stays until the socket goes: deleting it costs more. */

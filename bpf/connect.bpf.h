@@ -22,7 +22,7 @@ static __always_inline struct conn *client_make(struct tcp_sock *tp, __u64 now_n
 		return NULL;
 	init.id = sock_cookie((struct sock *)tp);
 	init.lorigin = sock_lorigin((struct sock *)tp);
-	return conn_make(tp, &init);
+	return conn_make_for(EVENT_CONNECT, tp, &init);
 }
 
 /* CLOSE -> SYN_SENT, in the task that connects; the local port may not be known yet. */
@@ -130,6 +130,31 @@ static __noinline int handle_connect_failed(struct tcp_sock *tp, struct conn *c)
 	e->error = error ?: ECANCELED;
 	e->phase = error ? PHASE_HANDSHAKE : PHASE_CANCELLED;
 	e->retrans = LOAD(tp, total_retrans);
+	event_end(e);
+	return 0;
+}
+
+/*
+ * The outcome of a connect() that has no record: it began before the trace, or found no room. What
+ * a filter has excluded, it excludes again.
+ */
+static __noinline int handle_old_connect(enum event_kind kind, struct tcp_sock *tp, __u32 error)
+{
+	struct conn none = { .direction = DIRECTION_OUT };
+	struct tuple t = {};
+	struct event *e;
+
+	if (!wants(kind))
+		return 0;
+	tuple_from_tcp(&t, tp);
+	if (!conn_wanted(&none, &t))
+		return 0;
+	none.id = sock_cookie((struct sock *)tp);
+	e = conn_event_begin(kind, EVENT_HEAD_SIZE, bpf_ktime_get_ns(), &none, &t);
+	if (!e)
+		return 0;
+	e->error = error;
+	e->phase = error ? PHASE_HANDSHAKE : PHASE_NONE;
 	event_end(e);
 	return 0;
 }

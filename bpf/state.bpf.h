@@ -42,6 +42,9 @@ static __always_inline void handle_closed(struct tcp_sock *tp, struct conn *c, i
 	case TCP_SYN_RECV: /* simultaneous open; a child that dies here was never there */
 		if (c && c->role == ROLE_CLIENT)
 			handle_connect_failed(tp, c);
+		else if (old_state == TCP_SYN_SENT && LOAD(tp, inet_conn.icsk_inet.sk.sk_err))
+			handle_old_connect(EVENT_FAIL, tp,
+					   LOAD(tp, inet_conn.icsk_inet.sk.sk_err));
 		break;
 	default:
 		if (c)
@@ -59,6 +62,8 @@ static __always_inline void handle_established(struct tcp_sock *tp, struct conn 
 		handle_client_established(tp, c);
 	else if (old_state == TCP_SYN_RECV)
 		handle_child_established(tp, c);
+	else if (old_state == TCP_SYN_SENT)
+		handle_old_connect(EVENT_ESTABLISHED, tp, 0);
 }
 
 static __always_inline int handle_state(struct tcp_sock *tp, int old_state, int new_state)

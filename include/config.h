@@ -19,7 +19,7 @@
 #define FILTER_PORT (1u << 5)	/* map filter_ports, PORT_SET_ANY */
 #define FILTER_LPORT (1u << 6)
 #define FILTER_RPORT (1u << 7)
-#define FILTER_NET (1u << 8)	/* maps filter_nets4, filter_nets6 */
+#define FILTER_NET (1u << 8)	 /* maps filter_nets4, filter_nets6 */
 #define FILTER_NET_NOT (1u << 9) /* only excluded networks: what matches none is wanted */
 #define FILTER_TCP (1u << 10)
 #define FILTER_UDP (1u << 11)
@@ -53,8 +53,8 @@ enum port_class { CLASS_WELL_KNOWN, CLASS_REGISTERED, CLASS_PRIVATE, CLASS_CNT }
 
 /* Where the programs keep what they know of a TCP socket. */
 enum store {
-	STORE_HASH,	/* a hash by the socket's address: for programs without its type, and 5.10 */
-	STORE_SOCKET,	/* socket storage: goes with the socket, inherited by its children */
+	STORE_HASH,   /* a hash by the socket's address: for programs without its type, and 5.10 */
+	STORE_SOCKET, /* socket storage: goes with the socket, inherited by its children */
 };
 
 #pragma GCC diagnostic push
@@ -62,22 +62,22 @@ enum store {
 
 /* Written once, before loading. */
 struct config {
-	__u64 cgroup_id;	/* FILTER_CGROUP: of the v2 hierarchy */
-	__u64 udp_idle_ns;	/* a flow with no datagram for so long has ended */
-	__u32 events;		/* 1 << enum event_kind */
-	__u32 filters;		/* FILTER_* */
-	__u32 cgroup_level;	/* its depth, 0 the root */
+	__u64 cgroup_id;    /* FILTER_CGROUP: of the v2 hierarchy */
+	__u64 udp_idle_ns;  /* a flow with no datagram for so long has ended */
+	__u32 events;	    /* 1 << enum event_kind */
+	__u32 filters;	    /* FILTER_* */
+	__u32 cgroup_level; /* its depth, 0 the root */
 	__u32 netns;
-	__u32 classes;		/* 1 << enum port_class, of the server's port */
-	__u32 wakeup_bytes;	/* wake the reader when so much waits; 0: for each event */
-	__u32 failed_only;	/* of close, only what is a failure */
-	__u8 store;		/* enum store */
-	__u8 cookie_helper;	/* bpf_get_socket_cookie() serves tracing programs (5.12) */
-	__u8 task_btf;		/* bpf_get_current_task_btf() exists (5.11) */
-	__u8 state_by_tp;	/* every state change is seen, listen() and children included */
-	__u8 connect_late;	/* nothing sees the SYN leave: connect is told with its outcome */
-	__u8 owner_at_state;	/* what sees connect() and listen() succeed does not know the task */
-	__u8 accept_by_syscall;	/* accept() is seen at its exit, by address of the socket */
+	__u32 classes;	     /* 1 << enum port_class, of the server's port */
+	__u32 wakeup_bytes;  /* wake the reader when so much waits; 0: for each event */
+	__u32 failed_only;   /* of close, only what is a failure */
+	__u8 store;	     /* enum store */
+	__u8 cookie_helper;  /* bpf_get_socket_cookie() serves tracing programs (5.12) */
+	__u8 task_btf;	     /* bpf_get_current_task_btf() exists (5.11) */
+	__u8 state_by_tp;    /* every state change is seen, listen() and children included */
+	__u8 connect_late;   /* nothing sees the SYN leave: connect is told with its outcome */
+	__u8 owner_at_state; /* what sees connect() and listen() succeed does not know the task */
+	__u8 accept_by_syscall; /* accept() is seen at its exit, by address of the socket */
 	__u8 listen_at_state;	/* listen() has no hook of its own */
 	__u8 destroy_seen;	/* a socket's end is seen: see closing.bpf.h */
 	__u8 reserved[3];
@@ -87,8 +87,8 @@ struct config {
 
 /* Both sides write this, in memory that both have mapped. */
 struct shared {
-	__u32 reader_sleeps;	/* set by the reader before it waits; cleared by who wakes it */
-	__u32 hurry;		/* set by who sees the mark passed; cleared by the reader */
+	__u32 reader_sleeps; /* set by the reader before it waits; cleared by who wakes it */
+	__u32 hurry;	     /* set by who sees the mark passed; cleared by the reader */
 };
 
 #endif

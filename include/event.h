@@ -25,22 +25,22 @@ enum event_kind {
 	EVENT_FLOW,
 	EVENT_SEND,
 	EVENT_STATE,
-	EVENT_LOST,	/* made by the loader from the counters */
-	EVENT_SUMMARY,	/* likewise */
+	EVENT_LOST,    /* made by the loader from the counters */
+	EVENT_SUMMARY, /* likewise */
 	EVENT_KIND_CNT,
-	RECORD_EXE = EVENT_KIND_CNT,	/* struct exe_record */
-	RECORD_SWEEP,	/* a struct event: the UDP socket e->id is gone, close its flows */
+	RECORD_EXE = EVENT_KIND_CNT, /* struct exe_record */
+	RECORD_SWEEP, /* a struct event: the UDP socket e->id is gone, close its flows */
 };
 
 /* How the owner is known. */
 enum attr {
 	ATTR_NONE,
-	ATTR_CONNECT,	/* called connect() */
-	ATTR_ACCEPT,	/* called accept() */
-	ATTR_LISTEN,	/* called listen(), or bind() of a UDP socket */
-	ATTR_LISTENER,	/* inherited from the listener: nobody has accepted yet */
-	ATTR_SEND,	/* sent the first datagram */
-	ATTR_RECV,	/* read the first datagram */
+	ATTR_CONNECT,  /* called connect() */
+	ATTR_ACCEPT,   /* called accept() */
+	ATTR_LISTEN,   /* called listen(), or bind() of a UDP socket */
+	ATTR_LISTENER, /* inherited from the listener: nobody has accepted yet */
+	ATTR_SEND,     /* sent the first datagram */
+	ATTR_RECV,     /* read the first datagram */
 	ATTR_CNT,
 };
 
@@ -54,43 +54,43 @@ enum phase { PHASE_NONE, PHASE_LOCAL, PHASE_HANDSHAKE, PHASE_CANCELLED, PHASE_CN
 
 enum close_reason {
 	REASON_NONE,
-	REASON_LOCAL,	/* this end sent FIN first */
+	REASON_LOCAL, /* this end sent FIN first */
 	REASON_REMOTE,
 	REASON_RESET_SENT,
 	REASON_RESET_RECEIVED,
 	REASON_TIMEOUT,
 	REASON_UNREACHABLE,
 	REASON_NEVER_ACCEPTED,
-	REASON_IDLE,	/* UDP: no datagram for --udp-idle */
-	REASON_CLOSED,	/* UDP: the socket was closed */
+	REASON_IDLE,   /* UDP: no datagram for --udp-idle */
+	REASON_CLOSED, /* UDP: the socket was closed */
 	REASON_CNT,
 };
 
 /* Why an event was lost. */
 enum lost_reason {
-	LOST_BUFFER,	/* the ring buffer had no room */
-	LOST_MAP,	/* a map was full */
-	LOST_STORAGE,	/* no memory for what is kept with a socket */
-	LOST_NESTED,	/* the hook's program was interrupted by itself, so the kernel skipped a run */
+	LOST_BUFFER,  /* the ring buffer had no room */
+	LOST_MAP,     /* a map was full */
+	LOST_STORAGE, /* no memory for what is kept with a socket */
+	LOST_NESTED, /* the hook's program was interrupted by itself, so the kernel skipped a run */
 	LOST_REASON_CNT,
 };
 
-#define EVENT_F_MAPPED 1	/* the socket is AF_INET6, the addresses are IPv4 */
-#define EVENT_F_REMOTE 2	/* there is a remote side */
-#define EVENT_F_LOCAL 4		/* the local address and port are known */
+#define EVENT_F_MAPPED 1 /* the socket is AF_INET6, the addresses are IPv4 */
+#define EVENT_F_REMOTE 2 /* there is a remote side */
+#define EVENT_F_LOCAL 4	 /* the local address and port are known */
 
 /*
  * A process as the connection's owner, in the initial pid namespace. pid 0: nobody known.
  * exe_key names the struct exe_record that was sent before, 0 if there was none.
  */
 struct owner {
-	__u64 cgroup_id;	/* of the v2 hierarchy */
+	__u64 cgroup_id; /* of the v2 hierarchy */
 	__u64 exe_key;
 	__u32 pid;
 	__u32 tid;
 	__u32 ppid;
 	__u32 uid;
-	char comm[COMM_LEN];	/* the thread-group leader's; chosen by the process */
+	char comm[COMM_LEN]; /* the thread-group leader's; chosen by the process */
 };
 
 #pragma GCC diagnostic push
@@ -102,41 +102,41 @@ struct owner {
  * byte order. What a kind of event does not have is zero.
  */
 struct event {
-	__u32 kind;		/* enum event_kind */
-	__u32 netns;		/* inode of the socket's network namespace */
-	__u64 ts_ns;		/* CLOCK_MONOTONIC: when it happened */
-	__u64 id;		/* socket cookie */
+	__u32 kind;  /* enum event_kind */
+	__u32 netns; /* inode of the socket's network namespace */
+	__u64 ts_ns; /* CLOCK_MONOTONIC: when it happened */
+	__u64 id;    /* socket cookie */
 	struct owner owner;
 	__u8 laddr[ADDR_LEN];
 	__u8 raddr[ADDR_LEN];
 	__u16 lport;
 	__u16 rport;
-	__u32 error;		/* fail, send: errno */
-	__u32 handshake_us;	/* established, close: SYN to ESTABLISHED */
-	__u32 retrans;		/* fail, close: segments */
-	__u32 backlog;		/* listen, TCP */
-	__u32 bytes;		/* send: payload of the datagram */
-	__u32 peer_pid;		/* accept, established, close: the other end, when it is here */
+	__u32 error;	    /* fail, send: errno */
+	__u32 handshake_us; /* established, close: SYN to ESTABLISHED */
+	__u32 retrans;	    /* fail, close: segments */
+	__u32 backlog;	    /* listen, TCP */
+	__u32 bytes;	    /* send: payload of the datagram */
+	__u32 peer_pid;	    /* accept, established, close: the other end, when it is here */
 	char peer_comm[COMM_LEN];
-	__u8 ipv;		/* 4 or 6: of the addresses */
-	__u8 proto;		/* IPPROTO_TCP or IPPROTO_UDP */
-	__u8 attr;		/* enum attr */
-	__u8 direction;		/* enum direction */
-	__u8 lorigin;		/* enum lorigin */
-	__u8 flags;		/* EVENT_F_* */
-	__u8 phase;		/* fail: enum phase */
-	__u8 reason;		/* close: enum close_reason */
-	__u8 old_state;		/* state: the kernel's TCP_* */
+	__u8 ipv;	/* 4 or 6: of the addresses */
+	__u8 proto;	/* IPPROTO_TCP or IPPROTO_UDP */
+	__u8 attr;	/* enum attr */
+	__u8 direction; /* enum direction */
+	__u8 lorigin;	/* enum lorigin */
+	__u8 flags;	/* EVENT_F_* */
+	__u8 phase;	/* fail: enum phase */
+	__u8 reason;	/* close: enum close_reason */
+	__u8 old_state; /* state: the kernel's TCP_* */
 	__u8 new_state;
 	__u8 reserved[2];
 	/* EVENT_HEAD_SIZE: from here on only in close */
-	__u64 duration_us;	/* established, or first datagram, to closed */
-	__u64 tx_bytes;		/* payload */
+	__u64 duration_us; /* established, or first datagram, to closed */
+	__u64 tx_bytes;	   /* payload */
 	__u64 rx_bytes;
-	__u64 tx_packets;	/* segments or datagrams */
+	__u64 tx_packets; /* segments or datagrams */
 	__u64 rx_packets;
-	__u32 rtt_us;		/* smoothed */
-	__u32 closer_pid;	/* who closed it, where that is not the owner; else 0 */
+	__u32 rtt_us;	  /* smoothed */
+	__u32 closer_pid; /* who closed it, where that is not the owner; else 0 */
 	char closer_comm[COMM_LEN];
 };
 
@@ -146,8 +146,8 @@ struct event {
  */
 #define EXE_PATH_MAX 2048
 struct exe_record {
-	__u32 kind;		/* RECORD_EXE */
-	__u32 len;		/* bytes used of path */
+	__u32 kind; /* RECORD_EXE */
+	__u32 len;  /* bytes used of path */
 	__u64 key;
 	char path[EXE_PATH_MAX];
 };

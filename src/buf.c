@@ -229,7 +229,7 @@ static size_t utf8_decode(const uint8_t *s, size_t len, uint32_t *code)
 static bool harmful(uint32_t code)
 {
 	return code < 0x20 || (code >= 0x7f && code <= 0x9f) ||
-	       code == 0x061c ||		       /* Arabic letter mark */
+	       code == 0x061c ||		     /* Arabic letter mark */
 	       (code >= 0x200b && code <= 0x200f) || /* zero width, direction marks */
 	       (code >= 0x2028 && code <= 0x202e) || /* line and paragraph ends, embeddings */
 	       (code >= 0x2060 && code <= 0x206f) || /* isolates and their like */

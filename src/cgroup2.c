@@ -18,7 +18,7 @@
 #include <unistd.h>
 #include <uthash.h>
 
-#define FILEID_KERNFS 0xfe	/* linux/exportfs.h: a file handle that is the 64-bit id */
+#define FILEID_KERNFS 0xfe /* linux/exportfs.h: a file handle that is the 64-bit id */
 #define PATH_CNT_MAX 4096
 
 struct kernfs_handle {

@@ -12,7 +12,7 @@
 struct clock {
 	uint64_t offset_ns; /* REALTIME - MONOTONIC, modulo 2^64 */
 	uint64_t old_offset_ns;
-	uint64_t set_ns;    /* MONOTONIC: until then the old offset holds */
+	uint64_t set_ns; /* MONOTONIC: until then the old offset holds */
 	int fd;
 };
 

@@ -23,9 +23,11 @@ struct pattern {
 	struct span parent; /* what the component above begins with */
 };
 
+/* clang-format off */
 #define SPAN(s) { s, sizeof(s) - 1 }
 #define ID(prefix, suffix, parent) { SPAN(prefix), SPAN(suffix), false, SPAN(parent) }
 #define NAME(prefix, suffix, parent) { SPAN(prefix), SPAN(suffix), true, SPAN(parent) }
+/* clang-format on */
 
 static const struct pattern patterns[] = {
 	ID("docker-", ".scope", ""),
@@ -50,8 +52,7 @@ static bool begins(struct span s, struct span prefix)
 
 static bool ends(struct span s, struct span suffix)
 {
-	return s.len >= suffix.len &&
-	       !memcmp(s.ptr + s.len - suffix.len, suffix.ptr, suffix.len);
+	return s.len >= suffix.len && !memcmp(s.ptr + s.len - suffix.len, suffix.ptr, suffix.len);
 }
 
 /* @s is ID_LEN long. */

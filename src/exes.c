@@ -65,8 +65,7 @@ int exes_add(struct exes *x, const struct exe_record *r, size_t size)
 {
 	struct exe *e, *old;
 
-	if (size < EXE_HEAD_SIZE || !r->len || r->len > size - EXE_HEAD_SIZE ||
-	    r->path[r->len - 1])
+	if (size < EXE_HEAD_SIZE || !r->len || r->len > size - EXE_HEAD_SIZE || r->path[r->len - 1])
 		return -EINVAL;
 	e = malloc(sizeof(*e) + r->len + 1);
 	if (!e)

@@ -22,9 +22,9 @@
 #define ALL (LINES & ~LOST) /* of a socket */
 _Static_assert(EVENT_SUMMARY + 1 == EVENT_KIND_CNT, "summary is no line, and the last kind");
 
-#define NEED_OWNER 1	/* the owner is known */
-#define NEED_LOCAL 2	/* the local address and port are known */
-#define NEED_REMOTE 4	/* there is a remote side */
+#define NEED_OWNER 1  /* the owner is known */
+#define NEED_LOCAL 2  /* the local address and port are known */
+#define NEED_REMOTE 4 /* there is a remote side */
 #define NEED_TCP 8
 #define NEED_NONZERO 16 /* 0 says: not known */
 
@@ -252,6 +252,7 @@ static bool get_count(const struct line *l, struct value *v)
 	return true;
 }
 
+/* clang-format off */
 #define FIELD(n, t, w, k, need, text)                                                              \
 	.name = #n, .key = ",\"" #n "\":", .key_len = sizeof(",\"" #n "\":") - 1, .type = t,       \
 	.width = w, .kinds = k, .needs = need, .help = text
@@ -264,6 +265,7 @@ static bool get_count(const struct line *l, struct value *v)
 #define MEMBER(n, w, k, need, member, text)                                                        \
 	{ FIELD(n, FIELD_NUMBER, w, k, need, text), .offset = offsetof(struct event, member),      \
 	  .size = sizeof(((struct event *)NULL)->member) }
+/* clang-format on */
 
 /* clang-format off: one row a field, in the order of the manual */
 const struct field fields[] = {

@@ -49,11 +49,11 @@ struct field {
 	const char *name;
 	char key[FIELD_KEY_MAX]; /* ,"name": as JSON wants it */
 	uint8_t key_len;
-	uint8_t width;	  /* of the text column, more when a value needs it */
-	uint8_t type;	  /* enum field_type */
-	uint8_t needs;	  /* NEED_*: otherwise absent */
-	uint32_t kinds;	  /* 1 << enum event_kind: events that have it */
-	uint16_t offset;  /* without get: an unsigned member of struct event */
+	uint8_t width;	 /* of the text column, more when a value needs it */
+	uint8_t type;	 /* enum field_type */
+	uint8_t needs;	 /* NEED_*: otherwise absent */
+	uint32_t kinds;	 /* 1 << enum event_kind: events that have it */
+	uint16_t offset; /* without get: an unsigned member of struct event */
 	uint16_t size;
 	/* The value, false: absent. Only called when kinds and needs hold. */
 	bool (*get)(const struct line *l, struct value *v);

@@ -95,7 +95,8 @@ static int add_user(void *ctx, const char *item)
 	pw = getpwnam(item);
 	if (!pw) {
 		log_err("--user: '%.200s' is neither the name of a user here nor a uid from 0 to "
-			"%u", item, UID_MAX);
+			"%u",
+			item, UID_MAX);
 		return -EINVAL;
 	}
 	return append_u32(&f->uids, &f->uid_cnt, pw->pw_uid);
@@ -149,7 +150,8 @@ static int add_port(void *ctx, const char *item)
 		return 0;
 	}
 	log_err("%s: '%.200s' is not a port from 1 to 65535, a range such as 8000-8999 or the name "
-		"of a service", c->option, item);
+		"of a service",
+		c->option, item);
 	return -EINVAL;
 }
 
@@ -247,7 +249,8 @@ static int add_net(void *ctx, const char *item)
 
 	if (net_parse(item, &n)) {
 		log_err("--net: '%.200s' is not a numeric IPv4 or IPv6 network such as 10.0.0.0/8, "
-			"fd00::/8 or !192.0.2.1", item);
+			"fd00::/8 or !192.0.2.1",
+			item);
 		return -EINVAL;
 	}
 	for (size_t i = 0; i < f->net_cnt; i++) {
@@ -337,7 +340,8 @@ int filters_set_netns(struct filters *f, const char *pid_or_path)
 		err = netns_inode(path, &f->netns);
 	if (err) {
 		log_err("--netns: '%.200s' names no network namespace (%.200s: %s); it takes a "
-			"process id, a path or a name of 'ip netns'", pid_or_path, path,
+			"process id, a path or a name of 'ip netns'",
+			pid_or_path, path,
 			err == -ENOTTY ? "not a network namespace" : strerror(-err));
 		return -EINVAL;
 	}

@@ -18,14 +18,14 @@
 /* One entry of --net: prefix in network byte order, IPv4 in the first four bytes. */
 struct net {
 	uint8_t addr[ADDR_LEN];
-	uint8_t ipv;	/* 4 or 6 */
+	uint8_t ipv; /* 4 or 6 */
 	uint8_t prefix_len;
-	bool exclude;	/* written with '!' */
+	bool exclude; /* written with '!' */
 };
 
 /* Lists grow with realloc(); filters_free() releases them. Zero-initialised: no filter. */
 struct filters {
-	uint32_t set;	/* FILTER_*: which of these the user gave */
+	uint32_t set; /* FILTER_*: which of these the user gave */
 	uint32_t *pids;
 	size_t pid_cnt;
 	uint32_t *uids;
@@ -34,10 +34,10 @@ struct filters {
 	size_t comm_cnt;
 	struct net *nets;
 	size_t net_cnt;
-	uint8_t *ports;	/* PORT_CNT bytes of PORT_SET_*, NULL when no port option was given */
+	uint8_t *ports;	  /* PORT_CNT bytes of PORT_SET_*, NULL when no port option was given */
 	uint32_t classes; /* bits 1 << enum port_class */
-	char *cgroup;	/* as given; the loader looks it up */
-	uint32_t netns;	/* inode */
+	char *cgroup;	  /* as given; the loader looks it up */
+	uint32_t netns;	  /* inode */
 };
 
 /* Parsers of option values: each adds to @f and sets its FILTER_ bit. 0, or -EINVAL after one
@@ -47,7 +47,7 @@ int filters_add_pids(struct filters *f, const char *list);
 int filters_add_comm(struct filters *f, const char *name);
 int filters_add_users(struct filters *f, const char *list); /* names or uids */
 int filters_add_ports(struct filters *f, const struct services *s, uint8_t port_set,
-		      const char *list); /* "80,443,8000-8999,https" */
+		      const char *list);		   /* "80,443,8000-8999,https" */
 int filters_add_nets(struct filters *f, const char *list); /* "10.0.0.0/8,!10.1.2.3,fd00::/8" */
 int filters_add_classes(struct filters *f, const char *list);
 int filters_set_netns(struct filters *f, const char *pid_or_path);

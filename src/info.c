@@ -16,7 +16,7 @@ void info_put_bytes(struct buf *b, uint64_t bytes)
 	unsigned int unit = 0;
 	uint64_t tenths;
 
-	if (bytes < 1000) {
+	if (bytes < 1024) {
 		buf_put_u64(b, bytes);
 		buf_put_char(b, 'B');
 		return;

@@ -8,12 +8,12 @@
 #include "event.h"
 
 struct line {
-	const struct event *e;	/* never NULL; kind already checked against EVENT_KIND_CNT */
-	uint64_t utc_ns;	/* CLOCK_REALTIME of e->ts_ns */
+	const struct event *e; /* never NULL; kind already checked against EVENT_KIND_CNT */
+	uint64_t utc_ns;       /* CLOCK_REALTIME of e->ts_ns */
 	/* Strings live as long as the call; NULL: not known or not wanted. Hostile until escaped. */
-	const char *exe;	/* path of the owner's executable */
-	const char *cgroup;	/* path in the v2 hierarchy, beginning with '/' */
-	const char *lservice;	/* service names of the two ports, NULL with -n */
+	const char *exe;      /* path of the owner's executable */
+	const char *cgroup;   /* path in the v2 hierarchy, beginning with '/' */
+	const char *lservice; /* service names of the two ports, NULL with -n */
 	const char *rservice;
 	/* lost: what, why, how many since the last such line */
 	enum event_kind lost_kind;

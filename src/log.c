@@ -14,8 +14,9 @@
 
 bool log_verbose;
 
-__attribute__((format(printf, 2, 0)))
-static void log_vprint(const char *severity, const char *fmt, va_list ap)
+/* Each format comes from a checked caller. */
+static __attribute__((format(printf, 2, 0))) void log_vprint(const char *severity, const char *fmt,
+							     va_list ap)
 {
 	char text[LOG_MAX], line[64 + LOG_MAX * ESCAPE_TEXT_MAX];
 	int saved = errno;

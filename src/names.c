@@ -21,6 +21,7 @@
 /* NULL without going through memory when @i is out of range. */
 #define LOOK_UP(table, i) ((i) < ARRAY_SIZE(table) ? (table)[i] : NULL)
 
+/* clang-format off */
 static const char *const kinds[] = {
 	[EVENT_CONNECT] = "connect",
 	[EVENT_ESTABLISHED] = "established",
@@ -35,8 +36,10 @@ static const char *const kinds[] = {
 	[EVENT_LOST] = "lost",
 	[EVENT_SUMMARY] = "summary",
 };
+/* clang-format on */
 TABLE_COVERS(kinds, EVENT_KIND_CNT);
 
+/* clang-format off */
 static const char *const attrs[] = {
 	[ATTR_NONE] = "none",
 	[ATTR_CONNECT] = "connect",
@@ -46,6 +49,7 @@ static const char *const attrs[] = {
 	[ATTR_SEND] = "send",
 	[ATTR_RECV] = "recv",
 };
+/* clang-format on */
 TABLE_COVERS(attrs, ATTR_CNT);
 
 static const char *const directions[] = {
@@ -103,6 +107,7 @@ static const char *const classes[] = {
 };
 TABLE_COVERS(classes, CLASS_CNT);
 
+/* clang-format off */
 static const char *const tcp_states[] = {
 	[TCP_ESTABLISHED] = "ESTAB",
 	[TCP_SYN_SENT] = "SYN-SENT",
@@ -117,6 +122,7 @@ static const char *const tcp_states[] = {
 	[TCP_CLOSING] = "CLOSING",
 	[TCP_NEW_SYN_RECV] = "SYN-RECV",
 };
+/* clang-format on */
 
 const char *names_kind(unsigned int kind)
 {

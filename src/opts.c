@@ -68,8 +68,7 @@ static const struct opt_row *row_find(enum command command, int val)
 
 static const char *help_hint(enum command command)
 {
-	return command == COMMAND_PROBE ? "try 'connsnoop probe --help'" :
-					  "try 'connsnoop --help'";
+	return command == COMMAND_PROBE ? "try 'connsnoop probe --help'" : "try 'connsnoop --help'";
 }
 
 /* Which options --@word may be short for, into @all; returns how many. */
@@ -129,7 +128,8 @@ static void say_bad_operand(const struct opt_ctx *c, const char *word, bool behi
 
 	if (behind_dashes && command == COMMAND_TRACE)
 		log_err("running a command ('%.200s') is not supported yet; start it yourself and "
-			"trace it with --pid or --comm", word);
+			"trace it with --pid or --comm",
+			word);
 	else if (!c->command_named && command_find(word) >= 0)
 		log_err("a command comes before its options: 'connsnoop %s [OPTIONS]'", word);
 	else if (!c->command_named && optind == 1)

@@ -18,30 +18,30 @@ struct services;
 struct opts {
 	enum command command;
 	struct filters filters;
-	uint32_t events;	/* 1 << enum event_kind: wanted kinds, lost and summary always */
-	bool failed_only;	/* --failed: of close, only the reasons that are failures */
+	uint32_t events;  /* 1 << enum event_kind: wanted kinds, lost and summary always */
+	bool failed_only; /* --failed: of close, only the reasons that are failures */
 	enum backend backend;
 	uint64_t udp_idle_ns;
-	uint64_t duration_ns;	/* 0: until stopped */
-	uint64_t count;		/* 0: no limit */
-	uint32_t buffer_bytes;	/* 0: the default */
+	uint64_t duration_ns;  /* 0: until stopped */
+	uint64_t count;	       /* 0: no limit */
+	uint32_t buffer_bytes; /* 0: the default */
 	uint32_t latency_ms;
 	bool stats;
-	bool verbose;		/* libbpf's own messages too */
+	bool verbose; /* libbpf's own messages too */
 
 	bool numeric;
 	bool json;
-	bool header;		/* text: print one */
+	bool header; /* text: print one */
 	enum color color;
-	char *output;		/* file, NULL: stdout */
-	char *columns;		/* --columns as given, NULL: the default */
+	char *output;  /* file, NULL: stdout */
+	char *columns; /* --columns as given, NULL: the default */
 };
 
 /* What the caller does next. */
 enum opts_result {
-	OPTS_RUN,	/* run opts->command */
-	OPTS_DONE,	/* --help, --version or --columns help was answered on stdout: exit 0 */
-	OPTS_USAGE,	/* wrong usage, already said on stderr: exit 2 */
+	OPTS_RUN,   /* run opts->command */
+	OPTS_DONE,  /* --help, --version or --columns help was answered on stdout: exit 0 */
+	OPTS_USAGE, /* wrong usage, already said on stderr: exit 2 */
 };
 
 /* @s names ports for --port and its like; it may be NULL, then only numbers are understood. */

@@ -51,9 +51,8 @@ static const char *const tails[COMMAND_CNT] = {
 		"                           everything but loopback, as JSON, into a file\n"
 		"\n"
 		"Exit status: 0 done, also after SIGINT and SIGTERM; 1 it failed; 2 wrong usage.\n",
-	[COMMAND_PROBE] =
-		"\n"
-		"Exit status: 0 done; 1 it failed; 2 wrong usage.\n",
+	[COMMAND_PROBE] = "\n"
+			  "Exit status: 0 done; 1 it failed; 2 wrong usage.\n",
 };
 
 /* Prints words from column @col on, continued at @indent, and ends the line. */

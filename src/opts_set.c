@@ -24,8 +24,8 @@ static void *field(struct opt_ctx *c, const struct opt_row *row)
 	return (char *)c->o + row->offset;
 }
 
-static void say_not_one_of(const char *option, const char *arg,
-			   const char *(*name)(unsigned int), unsigned int cnt)
+static void say_not_one_of(const char *option, const char *arg, const char *(*name)(unsigned int),
+			   unsigned int cnt)
 {
 	char all[256] = "";
 	size_t len = 0;
@@ -73,7 +73,8 @@ int opt_set_seconds(struct opt_ctx *c, const struct opt_row *row, const char *ar
 	if (!parse_seconds(arg, TIME_MAX_S, field(c, row)))
 		return 0;
 	log_err("--%s: '%.200s' is not a time in seconds, a number such as 30 or 0.5, more than 0 "
-		"and at most %u", row->name, arg, TIME_MAX_S);
+		"and at most %u",
+		row->name, arg, TIME_MAX_S);
 	return -EINVAL;
 }
 
@@ -258,7 +259,8 @@ int opt_set_buffer(struct opt_ctx *c, const struct opt_row *row, const char *arg
 		return 0;
 	}
 	log_err("--%s: '%.200s' is not a power of two from %ld (one page) to 1G, such as 64K or "
-		"16M", row->name, arg, page);
+		"16M",
+		row->name, arg, page);
 	return -EINVAL;
 }
 

@@ -27,15 +27,15 @@ struct opt_ctx {
 #define OPT_ANSWERED 1
 
 struct opt_row {
-	const char *name;	/* long, without the dashes */
-	char letter;		/* short, 0: none */
-	const char *arg;	/* what --help calls its value, NULL: takes none */
-	uint32_t commands;	/* 1 << enum command */
+	const char *name;  /* long, without the dashes */
+	char letter;	   /* short, 0: none */
+	const char *arg;   /* what --help calls its value, NULL: takes none */
+	uint32_t commands; /* 1 << enum command */
 	enum opt_group group;
 	int (*set)(struct opt_ctx *c, const struct opt_row *row, const char *arg);
-	size_t offset;		/* in struct opts, for the setters that store there */
-	uint32_t value;		/* of a flag, or what kind of it */
-	const char *help;	/* one paragraph, wrapped by opts_help() */
+	size_t offset;	  /* in struct opts, for the setters that store there */
+	uint32_t value;	  /* of a flag, or what kind of it */
+	const char *help; /* one paragraph, wrapped by opts_help() */
 };
 
 extern const struct opt_row opt_rows[];

@@ -22,8 +22,8 @@
 
 /* Offsets, not pointers: services::text moves as it grows. */
 struct entry {
-	uint32_t key;			/* see port_key() */
-	uint32_t name;			/* offset into services::text */
+	uint32_t key;  /* see port_key() */
+	uint32_t name; /* offset into services::text */
 };
 
 struct list {
@@ -33,9 +33,9 @@ struct list {
 };
 
 struct services {
-	struct list ports;		/* names to show, by key */
-	struct list names;		/* names and aliases, by name and protocol */
-	char *text;			/* all strings, each with its NUL */
+	struct list ports; /* names to show, by key */
+	struct list names; /* names and aliases, by name and protocol */
+	char *text;	   /* all strings, each with its NUL */
 	size_t text_len;
 	size_t text_size;
 };

@@ -19,6 +19,7 @@ enum {
 	BOTH = TCP | UDP,
 };
 
+/* clang-format off */
 struct service_def {
 	uint16_t port;
 	uint8_t proto;
@@ -596,3 +597,4 @@ static const struct service_def services_aliases[] = {
 };
 
 #endif /* CONNSNOOP_SERVICES_TABLE_H */
+/* clang-format on */

@@ -38,7 +38,7 @@ struct column {
 	size_t width;
 	bool right; /* numbers lean to the right */
 	bool color;
-	bool free;  /* the last place of "info": its absence needs no "-" */
+	bool free; /* the last place of "info": its absence needs no "-" */
 };
 
 struct text {

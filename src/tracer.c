@@ -88,9 +88,8 @@ static int features_detect(struct features *f)
 
 	if (!btf) {
 		err = -errno;
-		log_err("cannot read the kernel's type information (/sys/kernel/btf/vmlinux): %s; "
-			"connsnoop needs a kernel built with CONFIG_DEBUG_INFO_BTF",
-			strerror(-err));
+		log_err("this kernel offers no type information (/sys/kernel/btf/vmlinux); "
+			"connsnoop needs one that is built with CONFIG_DEBUG_INFO_BTF");
 		return err;
 	}
 	f->socket_storage = btf__find_by_name_kind(btf, "bpf_sk_storage_get_tracing", BTF_KIND_FUNC) > 0;

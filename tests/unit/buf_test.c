@@ -55,9 +55,9 @@ static void test_no_memory(void **state)
 
 static void test_numbers(void **state)
 {
-	static const uint64_t numbers[] = { 0,	 1,    9,     10,    99,	 100,	   101,
-					    999, 1000, 65535, 65536, 4294967295, 1ULL << 53,
-					    UINT64_MAX };
+	static const uint64_t numbers[] = { 0,	   1,	       9,	   10,	      99,
+					    100,   101,	       999,	   1000,      65535,
+					    65536, 4294967295, 1ULL << 53, UINT64_MAX };
 	struct buf b = { 0 };
 	char text[32];
 
@@ -106,10 +106,20 @@ static void check_ipv6(const uint8_t *addr)
 static void test_ipv6(void **state)
 {
 	static const char *const texts[] = {
-		"::",		   "::1",	    "1::",	     "fe80::1",
-		"2001:db8::1:0:0:1", "1:0:2:0:3:0:4:0", "0:1::",	     "::ffff:192.0.2.1",
-		"1:2:3:4:5:6:7:8", "0:0:1::2:0:0",  "2001:db8::8000:0:0", "1:2:3:4:5:6::",
-		"1:2:3:4:5:6:7:0", "ff02::1:ff00:1234",
+		"::",
+		"::1",
+		"1::",
+		"fe80::1",
+		"2001:db8::1:0:0:1",
+		"1:0:2:0:3:0:4:0",
+		"0:1::",
+		"::ffff:192.0.2.1",
+		"1:2:3:4:5:6:7:8",
+		"0:0:1::2:0:0",
+		"2001:db8::8000:0:0",
+		"1:2:3:4:5:6::",
+		"1:2:3:4:5:6:7:0",
+		"ff02::1:ff00:1234",
 	};
 	uint8_t addr[16];
 
@@ -223,16 +233,11 @@ static void test_all_borders(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_grow),
-		cmocka_unit_test(test_no_memory),
-		cmocka_unit_test(test_numbers),
-		cmocka_unit_test(test_utc),
-		cmocka_unit_test(test_ipv6),
-		cmocka_unit_test(test_ipv4),
-		cmocka_unit_test(test_text),
-		cmocka_unit_test(test_text_spaces_stay),
-		cmocka_unit_test(test_json),
-		cmocka_unit_test(test_all_borders),
+		cmocka_unit_test(test_grow),	cmocka_unit_test(test_no_memory),
+		cmocka_unit_test(test_numbers), cmocka_unit_test(test_utc),
+		cmocka_unit_test(test_ipv6),	cmocka_unit_test(test_ipv4),
+		cmocka_unit_test(test_text),	cmocka_unit_test(test_text_spaces_stay),
+		cmocka_unit_test(test_json),	cmocka_unit_test(test_all_borders),
 	};
 
 	return cmocka_run_group_tests_name("buf", tests, NULL, NULL);

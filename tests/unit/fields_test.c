@@ -156,8 +156,8 @@ static void test_port_edges(void **state)
 		uint16_t port;
 		const char *class;
 	} edges[] = {
-		{ 0, "well-known" },	 { 1, "well-known" },	{ 1023, "well-known" },
-		{ 1024, "registered" },	 { 49151, "registered" }, { 49152, "private" },
+		{ 0, "well-known" },	{ 1, "well-known" },	 { 1023, "well-known" },
+		{ 1024, "registered" }, { 49151, "registered" }, { 49152, "private" },
 		{ 65535, "private" },
 	};
 	struct sample s = sample_new(EVENT_CONNECT);

@@ -42,12 +42,14 @@ static int add_ports(const char *list)
 	return filters_add_ports(&f, services, PORT_SET_ANY, list);
 }
 
+/* clang-format off */
 static int pids(const char *s) { return filters_add_pids(&f, s); }
 static int comm(const char *s) { return filters_add_comm(&f, s); }
 static int users(const char *s) { return filters_add_users(&f, s); }
 static int nets(const char *s) { return filters_add_nets(&f, s); }
 static int classes(const char *s) { return filters_add_classes(&f, s); }
 static int netns(const char *s) { return filters_set_netns(&f, s); }
+/* clang-format on */
 
 /* Refused with one sentence that holds @option, and @shown unless that is NULL. */
 static void assert_refused(int (*parser)(const char *), const char *value, const char *option,
@@ -75,11 +77,13 @@ static void assert_all_refused(int (*parser)(const char *), const char *option,
 /* What no parser may take, however it is called. */
 static void assert_hostile_refused(int (*parser)(const char *), const char *option)
 {
+	/* clang-format off */
 	static const char *const values[] = {
 		",", ",,", "1,", ",1", "1,,2", " ", " 1", "1 ", "1\n", "-1", "+1", "0x1", "1e1",
 		"18446744073709551616", "99999999999999999999999999", "%s%n", "\x1b[31m",
 		"\xff\xfe", "1;2", "\x07", "1.5.5", "-", "--", "1--2", "!", "!!", "/", "١",
 	};
+	/* clang-format on */
 	char *big = malloc(100001);
 
 	assert_all_refused(parser, option, values, ARRAY_SIZE(values));
@@ -221,8 +225,8 @@ static int remote_ports(const char *list)
 static void test_bad_ports(void **state)
 {
 	static const char *const values[] = {
-		"0", "0-80", "65536", "1-65536", "90-80", "80-", "-80", "80-90-100", "80:90",
-		"no-such-service", "80,0", "000080", "1-http",
+		"0",	     "0-80",  "65536",		 "1-65536", "90-80",  "80-",	"-80",
+		"80-90-100", "80:90", "no-such-service", "80,0",    "000080", "1-http",
 	};
 
 	(void)state;
@@ -262,7 +266,8 @@ static void test_nets_are_masked(void **state)
 {
 	(void)state;
 	assert_int_equal(nets("10.1.2.3/8,192.168.255.255/23,2001:db8:ffff::1/33,255.255.255.255/0,"
-			      "ffff::/0"), 0);
+			      "ffff::/0"),
+			 0);
 	assert_net(0, 4, "10.0.0.0", 8, false);
 	assert_net(1, 4, "192.168.254.0", 23, false);
 	assert_net(2, 6, "2001:db8:8000::", 33, false);
@@ -275,7 +280,8 @@ static void test_mapped_nets(void **state)
 {
 	(void)state;
 	assert_int_equal(nets("::ffff:10.1.2.3,::ffff:10.1.2.3/104,!::ffff:0:0/96,::ffff:0:0/95,"
-			      "::10.1.2.3"), 0);
+			      "::10.1.2.3"),
+			 0);
 	assert_net(0, 4, "10.1.2.3", 32, false);
 	assert_net(1, 4, "10.0.0.0", 8, false);
 	assert_net(2, 4, "0.0.0.0", 0, true);
@@ -308,6 +314,7 @@ static void test_nets_given_twice(void **state)
 
 static void test_bad_nets(void **state)
 {
+	/* clang-format off */
 	static const char *const values[] = {
 		"10.0.0.0/33", "fd00::/129", "10/8", "10.0.0/24", "10.0.0.0/", "10.0.0.0/8/8", "/8",
 		"10.0.0.0/-1", "10.0.0.0/255.0.0.0", "10.0.0.0/ 8", "010.0.0.1", "1.2.3.4.5",
@@ -315,6 +322,7 @@ static void test_bad_nets(void **state)
 		"!!10.0.0.1", "! 10.0.0.1", "10.0.0.1!", "::ffff:10.0.0.1/129", "0x0a.0.0.1",
 		"1111:2222:3333:4444:5555:6666:255.255.255.2555",
 	};
+	/* clang-format on */
 
 	(void)state;
 	assert_all_refused(nets, "--net", values, ARRAY_SIZE(values));
@@ -397,6 +405,7 @@ static void test_parse_numbers(void **state)
 
 static void test_parse_seconds(void **state)
 {
+	/* clang-format off */
 	static const struct {
 		const char *s;
 		uint64_t ns;
@@ -407,6 +416,7 @@ static void test_parse_seconds(void **state)
 		{ ".", 0 }, { "", 0 }, { "-1", 0 }, { "+1", 0 }, { "1s", 0 }, { "1e0", 0 },
 		{ "nan", 0 }, { "inf", 0 }, { "1.0.0", 0 }, { "1,5", 0 }, { " 1", 0 }, { "0x1", 0 },
 	};
+	/* clang-format on */
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
@@ -435,6 +445,7 @@ static int unload(void **state)
 
 int main(void)
 {
+	/* clang-format off */
 	const struct CMUnitTest tests[] = {
 		TEST(test_pids), TEST(test_bad_pids), TEST(test_many_pids), TEST(test_comm),
 		TEST(test_users), TEST(test_bad_users), TEST(test_ports), TEST(test_port_sets),
@@ -444,6 +455,7 @@ int main(void)
 		TEST(test_bad_classes), TEST(test_netns), TEST(test_bad_netns),
 		TEST(test_parse_numbers), TEST(test_parse_seconds),
 	};
+	/* clang-format on */
 
 	return cmocka_run_group_tests_name("filters", tests, load, unload);
 }

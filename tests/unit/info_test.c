@@ -13,13 +13,16 @@ struct pair {
 	const char *text;
 };
 
+/* clang-format off */
 static const struct pair bytes[] = {
-	{ 0, "0B" },	       { 999, "999B" },	      { 1000, "0.9K" },	    { 1024, "1.0K" },
+	{ 0, "0B" },	       { 999, "999B" },	      { 1000, "1000B" },	    { 1024, "1.0K" },
 	{ 10239, "9.9K" },     { 10240, "10K" },      { 1023999, "999K" },  { 1024000, "0.9M" },
 	{ 1048576, "1.0M" },   { 3456789, "3.2M" },   { 1ULL << 30, "1.0G" },
 	{ 1ULL << 40, "1.0T" }, { UINT64_MAX, "15E" },
 };
+/* clang-format on */
 
+/* clang-format off */
 static const struct pair durations[] = {
 	{ 0, "0us" },		   { 999, "999us" },	      { 1000, "1.0ms" },
 	{ 9999, "9.9ms" },	   { 10000, "10ms" },	      { 999999, "999ms" },
@@ -28,6 +31,7 @@ static const struct pair durations[] = {
 	{ 3600000000, "1h00m" },   { 35940000000, "9h59m" },  { 86399000000, "23h" },
 	{ 86400000000, "1d00h" },  { 8640000000000, "100d" },
 };
+/* clang-format on */
 
 static void check(struct buf *b, const char *text)
 {

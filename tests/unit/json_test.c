@@ -211,7 +211,9 @@ static void test_any_bytes(void **state)
 	srand(1);
 	for (int i = 0; i < 20000; i++) {
 		struct event e;
-		struct line l = { .e = &e, .utc_ns = SAMPLE_UTC_NS, .lost_kind = rand() % 20,
+		struct line l = { .e = &e,
+				  .utc_ns = SAMPLE_UTC_NS,
+				  .lost_kind = rand() % 20,
 				  .lost_reason = rand() % 8 };
 
 		for (size_t j = 0; j < sizeof(e); j++)
@@ -252,10 +254,8 @@ static void test_summary(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_golden),
-		cmocka_unit_test(test_hostile_names),
-		cmocka_unit_test(test_addresses),
-		cmocka_unit_test(test_any_bytes),
+		cmocka_unit_test(test_golden),	  cmocka_unit_test(test_hostile_names),
+		cmocka_unit_test(test_addresses), cmocka_unit_test(test_any_bytes),
 		cmocka_unit_test(test_summary),
 	};
 

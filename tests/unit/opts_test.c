@@ -71,6 +71,7 @@ static int teardown(void **state)
 }
 
 /* What a row's good value must have done. */
+/* clang-format off */
 static bool is_output(void) { return !strcmp(o.output, "/tmp/x"); }
 static bool is_json(void) { return o.json; }
 static bool is_numeric(void) { return o.numeric; }
@@ -107,6 +108,7 @@ static bool is_stats(void) { return o.stats; }
 static bool is_verbose(void) { return o.verbose; }
 static bool is_help(void) { return strstr(out.text, "Usage: connsnoop") == out.text; }
 static bool is_version(void) { return !strcmp(out.text, "connsnoop " CONNSNOOP_VERSION "\n"); }
+/* clang-format on */
 
 static const struct row_case {
 	const char *name;
@@ -226,8 +228,14 @@ static void test_each_row_refuses_what_is_wrong(void **state)
 static void test_each_row_survives_hostile_values(void **state)
 {
 	static char *const values[] = {
-		"\n", "\x1b[2J\x07\r\n", "%s%s%s%n", "\xff\xfe\xc0", ",", ",,,,", "''", "-", "--",
-		"99999999999999999999999999", "-1", "0x10", "1e3", "nan", " 1", "1 ",
+		"\n",	    "\x1b[2J\x07\r\n",
+		"%s%s%s%n", "\xff\xfe\xc0",
+		",",	    ",,,,",
+		"''",	    "-",
+		"--",	    "99999999999999999999999999",
+		"-1",	    "0x10",
+		"1e3",	    "nan",
+		" 1",	    "1 ",
 	};
 	char *big = malloc(50001), name[32];
 
@@ -382,8 +390,8 @@ static void test_kinds_of_event(void **state)
 {
 	(void)state;
 	assert_run("-e", "flow", "--states", "--datagrams");
-	assert_int_equal(o.events, EVENTS_ALWAYS | 1u << EVENT_FLOW | 1u << EVENT_STATE |
-					   1u << EVENT_SEND);
+	assert_int_equal(o.events,
+			 EVENTS_ALWAYS | 1u << EVENT_FLOW | 1u << EVENT_STATE | 1u << EVENT_SEND);
 	assert_run("--states", "-e", "flow");
 	assert_int_equal(o.events, EVENTS_ALWAYS | 1u << EVENT_FLOW | 1u << EVENT_STATE);
 	assert_run("-e", "lost");
@@ -464,7 +472,7 @@ static void check_help(enum command command)
 			fail_msg("help of %s and --%s", command_names[command], opt_rows[i].name);
 	}
 	/* Whatever else looks like an option is one of this command's. */
-	for (const char *s = help; (s = strstr(s, "--")); ) {
+	for (const char *s = help; (s = strstr(s, "--"));) {
 		const struct opt_row *row;
 		size_t len;
 
@@ -556,15 +564,25 @@ static int unload(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_table), TEST(test_each_row_takes_its_good_value),
+		TEST(test_table),
+		TEST(test_each_row_takes_its_good_value),
 		TEST(test_each_row_refuses_what_is_wrong),
-		TEST(test_each_row_survives_hostile_values), TEST(test_defaults),
-		TEST(test_commands), TEST(test_running_a_command_is_refused),
-		TEST(test_wrong_options), TEST(test_letters_combine), TEST(test_abbreviations),
-		TEST(test_lists_add_up), TEST(test_last_one_counts),
-		TEST(test_full_pairs_are_no_filter), TEST(test_kinds_of_event),
-		TEST(test_failed_narrows_the_kinds), TEST(test_sizes_of_the_buffer),
-		TEST(test_columns_help), TEST(test_help), TEST(test_help_names_what_is_accepted),
+		TEST(test_each_row_survives_hostile_values),
+		TEST(test_defaults),
+		TEST(test_commands),
+		TEST(test_running_a_command_is_refused),
+		TEST(test_wrong_options),
+		TEST(test_letters_combine),
+		TEST(test_abbreviations),
+		TEST(test_lists_add_up),
+		TEST(test_last_one_counts),
+		TEST(test_full_pairs_are_no_filter),
+		TEST(test_kinds_of_event),
+		TEST(test_failed_narrows_the_kinds),
+		TEST(test_sizes_of_the_buffer),
+		TEST(test_columns_help),
+		TEST(test_help),
+		TEST(test_help_names_what_is_accepted),
 		TEST(test_no_program_name),
 	};
 

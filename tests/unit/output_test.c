@@ -83,11 +83,11 @@ static void test_file(void **state)
 	fd = open(path, O_RDONLY);
 	assert_true(read(fd, text, sizeof(text) - 1) > 0);
 	close(fd);
-	assert_string_equal(
-		text, "{\"ts\":\"2026-11-22T23:43:37.123456789Z\",\"event\":\"lost\","
-		      "\"reason\":\"buffer\",\"kind\":\"close\",\"count\":1234}\n"
-		      "{\"ts\":\"2026-11-22T23:43:37.123456789Z\",\"event\":\"summary\","
-		      "\"events\":{},\"lost\":{}}\n");
+	assert_string_equal(text,
+			    "{\"ts\":\"2026-11-22T23:43:37.123456789Z\",\"event\":\"lost\","
+			    "\"reason\":\"buffer\",\"kind\":\"close\",\"count\":1234}\n"
+			    "{\"ts\":\"2026-11-22T23:43:37.123456789Z\",\"event\":\"summary\","
+			    "\"events\":{},\"lost\":{}}\n");
 	sample_free(&s);
 }
 
@@ -303,17 +303,10 @@ static void test_close_null(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_file),
-		TEST(test_text_header),
-		TEST(test_flushes_itself),
-		TEST(test_cannot_open),
-		TEST(test_keeps_old_file),
-		TEST(test_unknown_format),
-		TEST(test_full_disk),
-		TEST(test_says_how_much),
-		TEST(test_reader_gone),
-		TEST(test_non_blocking),
-		TEST(test_close_null),
+		TEST(test_file),	 TEST(test_text_header),    TEST(test_flushes_itself),
+		TEST(test_cannot_open),	 TEST(test_keeps_old_file), TEST(test_unknown_format),
+		TEST(test_full_disk),	 TEST(test_says_how_much),  TEST(test_reader_gone),
+		TEST(test_non_blocking), TEST(test_close_null),
 	};
 
 	signal(SIGPIPE, SIG_IGN);

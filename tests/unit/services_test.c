@@ -8,7 +8,7 @@
 
 #include <cmocka.h>
 
-static struct servent *lines;		/* what getservent() would yield; ends with a NULL name */
+static struct servent *lines; /* what getservent() would yield; ends with a NULL name */
 
 static struct servent *next_line(void)
 {
@@ -19,7 +19,10 @@ static struct servent *next_line(void)
 static struct servent line(char *name, int port, char *proto, char **aliases)
 {
 	return (struct servent){
-		.s_name = name, .s_port = htons(port), .s_proto = proto, .s_aliases = aliases,
+		.s_name = name,
+		.s_port = htons(port),
+		.s_proto = proto,
+		.s_aliases = aliases,
 	};
 }
 
@@ -197,12 +200,9 @@ static void test_file_wins(void **state)
 {
 	char *aliases[] = { "intranet", "kafka", NULL };
 	struct servent file[] = {
-		line("portal", 443, "tcp", aliases),
-		line("late", 443, "tcp", NULL),
-		line("ours", 3000, "udp", NULL),
-		line("last", 65535, "tcp", NULL),
-		line("ssh", 2222, "tcp", NULL),
-		{ 0 },
+		line("portal", 443, "tcp", aliases), line("late", 443, "tcp", NULL),
+		line("ours", 3000, "udp", NULL),     line("last", 65535, "tcp", NULL),
+		line("ssh", 2222, "tcp", NULL),	     { 0 },
 	};
 	struct services *s = build(file);
 
@@ -254,7 +254,7 @@ static void test_large_file(void **state)
 {
 	enum { NR = 20000 };
 	struct servent *file = calloc(NR + 1, sizeof(*file));
-	char (*names)[24] = calloc(NR, sizeof(*names));
+	char(*names)[24] = calloc(NR, sizeof(*names));
 	struct services *s;
 
 	(void)state;

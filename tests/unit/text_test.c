@@ -17,6 +17,7 @@
 
 #define LINE_MAX_WIDTH 120
 
+/* clang-format off */
 static const char *const golden[EVENT_SUMMARY] = {
 	[EVENT_CONNECT] =
 		"23:43:37.123 connect     tcp   1234 curl     10.0.2.15:54321 -> "
@@ -52,6 +53,7 @@ static const char *const golden[EVENT_SUMMARY] = {
 		"23:43:37.123 lost        -        - -        -               -  "
 		"-                 -       1234 close: ring buffer full",
 };
+/* clang-format on */
 
 static const char golden_header[] =
 	"TIME         EVENT       PROTO  PID COMM     LOCAL           <> "
@@ -196,7 +198,9 @@ static void test_any_bytes(void **state)
 	srand(1);
 	for (int i = 0; i < 20000; i++) {
 		struct event e;
-		struct line l = { .e = &e, .utc_ns = SAMPLE_UTC_NS, .lost_kind = rand() % 20,
+		struct line l = { .e = &e,
+				  .utc_ns = SAMPLE_UTC_NS,
+				  .lost_kind = rand() % 20,
 				  .lost_reason = rand() % 8 };
 
 		for (size_t j = 0; j < sizeof(e); j++)
@@ -299,8 +303,8 @@ static void test_every_column(void **state)
 
 static void test_unknown_columns(void **state)
 {
-	static const char *const lists[] = { "", ",", "pid,", ",pid", "pid,,comm", "pod", "pid,PID",
-					     "pid comm", "even", "events" };
+	static const char *const lists[] = { "",    ",",       "pid,",	   ",pid", "pid,,comm",
+					     "pod", "pid,PID", "pid comm", "even", "events" };
 	static struct capture c;
 
 	(void)state;
