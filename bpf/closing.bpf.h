@@ -10,14 +10,7 @@
 /* A FIN or reset of this end's own making: the running task closes the connection. */
 static __always_inline void closer_note(struct conn *c)
 {
-	struct task_struct *task = (void *)bpf_get_current_task();
-	__u32 pid = bpf_get_current_pid_tgid() >> 32;
-
-	if (pid == c->owner.pid || BPF_CORE_READ(task, flags) & PF_KTHREAD)
-		return;
-	c->closer_pid = pid;
-	bpf_probe_read_kernel_str(c->closer_comm, COMM_LEN,
-				  BPF_CORE_READ(task, group_leader, comm));
+	closer_current(&c->closer_pid, c->closer_comm, c->owner.pid);
 }
 
 /* A child that has a struct socket was accepted, seen by us or not (io_uring, 32-bit programs). */
@@ -79,7 +72,7 @@ static __always_inline void event_set_totals(struct event *e, struct tcp_sock *t
 	e->rtt_us = LOAD(tp, srtt_us) >> 3;
 	e->handshake_us = c->handshake_us;
 	if (c->established_ns)
-		e->duration_us = (e->ts_ns - c->established_ns) / 1000;
+		e->duration_us = (e->ts_ns - c->established_ns) / 1000 ?: 1;
 	e->closer_pid = c->closer_pid;
 	__builtin_memcpy(e->closer_comm, c->closer_comm, COMM_LEN);
 }

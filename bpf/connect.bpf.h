@@ -122,6 +122,11 @@ static __noinline int handle_connect_failed(struct tcp_sock *tp, struct conn *c)
 	tuple_from_tcp(&t, tp);
 	if (cfg.connect_late && t.lport && tuple_wanted(&t, DIRECTION_OUT))
 		connect_tell(tp, c, &t);
+	if (!(c->flags & CONN_F_TOLD) && cfg.accept_by_syscall) {
+		__u64 pid_tgid = bpf_get_current_pid_tgid();
+
+		bpf_map_delete_elem(&connecting, &pid_tgid); /* no free port: it did fail here */
+	}
 	if (!(c->flags & CONN_F_TOLD) || !wants(EVENT_FAIL))
 		return 0;
 	e = conn_event_begin(EVENT_FAIL, EVENT_HEAD_SIZE, bpf_ktime_get_ns(), c, &t);

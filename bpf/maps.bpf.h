@@ -73,8 +73,7 @@ struct flow {
 struct udp_socket {
 	struct owner owner; /* who bound it; pid 0: not seen */
 	struct flow_key first; /* its first flow */
-	__u32 flow_cnt; /* flows ever opened, those that went idle included */
-	__u32 listening;
+	__u64 flow_cnt; /* flows ever opened, those that went idle included */
 };
 
 SHARED const volatile struct config cfg;
@@ -242,14 +241,20 @@ SHARED struct {
 } udp_sockets SEC(".maps");
 
 /*
- * Cookie of a UDP socket with several flows that was closed -> when (CLOCK_MONOTONIC ns). Inserted
- * by handle_udp_destroy(), read by the sweep, deleted by src/tracer.c after it.
+ * Cookie of a UDP socket with several flows that was closed -> when and by whom. Inserted by
+ * handle_udp_destroy(), read by the sweep, deleted by src/tracer.c after it.
  */
+struct udp_end {
+	__u64 ts_ns;
+	__u32 closer_pid;
+	char closer_comm[COMM_LEN];
+	__u32 reserved;
+};
 SHARED struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(max_entries, 4096);
 	__type(key, __u64);
-	__type(value, __u64);
+	__type(value, struct udp_end);
 } dead_udp_sockets SEC(".maps");
 
 /* The values of the filters, written once by src/tracer.c, read by filter.bpf.h. */

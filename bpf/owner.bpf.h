@@ -62,16 +62,18 @@ static __noinline int exe_send(struct file *exe_file, __u64 key)
 {
 	struct path *path = (void *)exe_file + bpf_core_field_offset(struct file, f_path);
 	struct exe_buffer *b = bpf_ringbuf_reserve(&events, sizeof(*b), 0);
+	/* with a wakeup for each event the kernel wakes only for the first that waits: it may be this */
+	__u64 quiet = cfg.wakeup_bytes ? BPF_RB_NO_WAKEUP : 0;
 
 	if (!b)
 		return -1;
 	if (path_components(path, &b->record) || b->record.len > EXE_PATH_MAX) {
-		bpf_ringbuf_discard(b, BPF_RB_NO_WAKEUP);
+		bpf_ringbuf_discard(b, quiet);
 		return -1;
 	}
 	b->record.kind = RECORD_EXE;
 	b->record.key = key;
-	bpf_ringbuf_submit(b, BPF_RB_NO_WAKEUP);
+	bpf_ringbuf_submit(b, quiet);
 	return 0;
 }
 
@@ -134,6 +136,18 @@ static __noinline int owner_current(struct owner *o)
 		    cfg.cgroup_id)
 		o->cgroup_id = 0;
 	return 0;
+}
+
+/* The running process as who closes a socket, unless that is its owner or the kernel. */
+static __always_inline void closer_current(__u32 *pid, char *comm, __u32 owner_pid)
+{
+	struct task_struct *task = (void *)bpf_get_current_task();
+	__u32 tgid = BPF_CORE_READ(task, tgid);
+
+	if (tgid == owner_pid || BPF_CORE_READ(task, flags) & PF_KTHREAD)
+		return;
+	*pid = tgid;
+	bpf_probe_read_kernel_str(comm, COMM_LEN, BPF_CORE_READ(task, group_leader, comm));
 }
 
 #endif

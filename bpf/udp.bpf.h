@@ -332,7 +332,7 @@ static __always_inline void udp_port_tell(enum event_kind kind, struct sock *sk,
 /* A UDP socket was bound to a port that the process named. */
 static __always_inline int handle_udp_bind(struct sock *sk, __u16 port)
 {
-	struct udp_socket s = { .listening = 1 };
+	struct udp_socket s = {};
 	__u64 id;
 
 	if (!port || LOAD(sk, sk_protocol) != IPPROTO_UDP)
@@ -346,38 +346,42 @@ static __always_inline int handle_udp_bind(struct sock *sk, __u16 port)
 }
 
 /* Tell the end of a flow and forget it. Its record may be used again at once: it is copied. */
-static __noinline int flow_close(const struct flow_key *key, const struct flow *live, __u64 end_ns,
-				 __u8 reason)
+static __noinline int flow_close(const struct flow_key *key, const struct flow *live,
+				 const struct udp_end *end, __u8 reason)
 {
 	struct event *e;
 	struct flow f;
 
-	if (!key || !live)
+	if (!key || !live || !end)
 		return 0;
 	f = *live;
 	if (bpf_map_delete_elem(&flows, key))
 		return 0;
 	if (!wants(EVENT_CLOSE) || !reason_wanted(reason))
 		return 0;
-	e = flow_event_begin(EVENT_CLOSE, sizeof(*e), end_ns, &f, key->id);
+	e = flow_event_begin(EVENT_CLOSE, sizeof(*e), end->ts_ns, &f, key->id);
 	if (!e)
 		return 0;
 	e->reason = reason;
-	e->duration_us = (end_ns - f.start_ns) / 1000;
+	e->duration_us = (end->ts_ns - f.start_ns) / 1000 ?: 1;
 	e->tx_bytes = f.tx_bytes;
 	e->rx_bytes = f.rx_bytes;
 	e->tx_packets = f.tx_packets;
 	e->rx_packets = f.rx_packets;
+	if (end->closer_pid != f.owner.pid) {
+		e->closer_pid = end->closer_pid;
+		__builtin_memcpy(e->closer_comm, end->closer_comm, COMM_LEN);
+	}
 	event_end(e);
 	return 0;
 }
 
 /* Several flows of one socket are found by a sweep over all: ask the loader for it. */
-static __always_inline void sweep_ask(__u64 id, __u64 now_ns)
+static __always_inline void sweep_ask(__u64 id, const struct udp_end *end)
 {
 	struct event *e;
 
-	if (bpf_map_update_elem(&dead_udp_sockets, &id, &now_ns, BPF_ANY))
+	if (bpf_map_update_elem(&dead_udp_sockets, &id, end, BPF_ANY))
 		return; /* they will go idle */
 	e = bpf_ringbuf_reserve(&events, EVENT_HEAD_SIZE, 0);
 	if (!e)
@@ -388,41 +392,56 @@ static __always_inline void sweep_ask(__u64 id, __u64 now_ns)
 	event_end(e);
 }
 
-/* A UDP socket is closed for good, in the task that closes it. */
-static __always_inline int handle_udp_destroy(struct sock *sk)
+/* The flows of a socket that the running task closes. */
+static __noinline int udp_flows_close(__u64 id, const struct udp_socket *s)
 {
-	__u64 id = sock_cookie(sk), now_ns;
-	struct udp_socket *s = bpf_map_lookup_elem(&udp_sockets, &id);
+	struct udp_end end = { .ts_ns = bpf_ktime_get_ns() };
 	struct flow_key first;
 	struct flow *f;
 
-	if (!s)
+	if (!s || !s->flow_cnt)
 		return 0;
-	now_ns = bpf_ktime_get_ns();
 	first = s->first;
-	if (s->flow_cnt) {
-		f = bpf_map_lookup_elem(&flows, &first);
-		if (f)
-			flow_close(&first, f, now_ns, REASON_CLOSED);
-	}
+	closer_current(&end.closer_pid, end.closer_comm, 0);
+	f = bpf_map_lookup_elem(&flows, &first);
+	if (f)
+		flow_close(&first, f, &end, REASON_CLOSED);
 	if (s->flow_cnt > 1)
-		sweep_ask(id, now_ns);
-	if (s->listening)
-		udp_port_tell(EVENT_UNLISTEN, sk, LOAD(sk, __sk_common.skc_num), id, &s->owner);
-	bpf_map_delete_elem(&udp_sockets, &id);
+		sweep_ask(id, &end);
+	return 0;
+}
+
+/* A UDP socket is closed for good, in the task that closes it. */
+static __always_inline int handle_udp_destroy(struct sock *sk)
+{
+	__u16 port = LOAD(sk, __sk_common.skc_num);
+	__u64 id = sock_cookie(sk);
+	struct udp_socket *s = bpf_map_lookup_elem(&udp_sockets, &id);
+	struct owner owner = {};
+
+	if (s) {
+		udp_flows_close(id, s);
+		owner = s->owner;
+	}
+	/* the lock tells, not the record: the socket may be older than the trace */
+	if (port && sock_lorigin(sk) == LORIGIN_BOUND)
+		udp_port_tell(EVENT_UNLISTEN, sk, port, id, &owner);
+	if (s)
+		bpf_map_delete_elem(&udp_sockets, &id);
 	return 0;
 }
 
 /* One flow of the sweep: has its socket gone, or has it been idle for too long? */
 static __always_inline void flow_sweep(const struct flow_key *key, const struct flow *f)
 {
-	__u64 now_ns = bpf_ktime_get_ns();
-	__u64 *dead_ns = bpf_map_lookup_elem(&dead_udp_sockets, &key->id);
+	struct udp_end now = { .ts_ns = bpf_ktime_get_ns(), .closer_pid = f->owner.pid };
+	struct udp_end *end = bpf_map_lookup_elem(&dead_udp_sockets, &key->id);
 
-	if (dead_ns)
-		flow_close(key, f, *dead_ns, REASON_CLOSED);
-	else if (f->last_ns && now_ns > f->last_ns && now_ns - f->last_ns >= cfg.udp_idle_ns)
-		flow_close(key, f, now_ns, REASON_IDLE);
+	if (end)
+		flow_close(key, f, end, REASON_CLOSED);
+	else if (f->last_ns && now.ts_ns > f->last_ns &&
+		 now.ts_ns - f->last_ns >= cfg.udp_idle_ns)
+		flow_close(key, f, &now, REASON_IDLE);
 }
 
 #endif

@@ -218,10 +218,12 @@ static void finish(struct trace *t)
 	if (t->err)
 		return;
 	tracer__consume(t->tracer);
+	if (!t->sweep_ns) { /* a socket has gone, its flows have not been told yet */
+		tracer__sweep(t->tracer);
+		tracer__consume(t->tracer);
+	}
 	tell_losses(t);
-	t->account.printed[EVENT_SUMMARY] = 1;
 	account_summary(&t->account, &s);
-	s.events[EVENT_SUMMARY] = 0;
 	if (!t->err)
 		t->err = output_summary(t->output, resolver_utc(t->resolver, now_ns()), &s);
 	if (!t->err)

@@ -297,7 +297,7 @@ const struct field fields[] = {
 	STRING(direction, 9, ALL, 0, get_direction, "out or in"),
 	STRING(service, 8, ALL, 0, get_service, "service name of the server side's port"),
 	NUMBER(handshake_us, 12, TIMED, NEED_TCP, get_handshake, "SYN to ESTABLISHED"),
-	MEMBER(duration_us, 11, CLOSE, 0, duration_us, "established, or first datagram, to closed"),
+	MEMBER(duration_us, 11, CLOSE, NEED_NONZERO, duration_us, "established, or first datagram, to closed"),
 	MEMBER(tx_bytes, 8, CLOSE, 0, tx_bytes, "payload bytes sent"),
 	MEMBER(rx_bytes, 8, CLOSE, 0, rx_bytes, "payload bytes received"),
 	MEMBER(tx_packets, 10, CLOSE, 0, tx_packets, "segments or datagrams sent"),

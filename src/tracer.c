@@ -285,7 +285,7 @@ static int report_failure(int err)
 			last_message[0] ? last_message : strerror(-err));
 	else if (err == -EPERM || err == -EACCES)
 		log_err("cannot load the BPF programs: %s; this needs root, or the capabilities "
-			"CAP_BPF, CAP_PERFMON, CAP_NET_ADMIN and CAP_SYS_RESOURCE", strerror(-err));
+			"CAP_BPF, CAP_PERFMON and CAP_NET_ADMIN, with CAP_SYS_ADMIN for kprobes", strerror(-err));
 	else
 		log_err("cannot load the BPF programs: %s%s%s", strerror(-err),
 			last_message[0] ? ": " : "", last_message);
@@ -301,11 +301,25 @@ static void plan_cookies(struct tracer *t)
 	t->plan.wanted[HOOK_COOKIE] = untyped || plan_uses(&t->plan, "sys_exit_tp");
 }
 
+/* Why the last of the ways that are allowed has failed. */
+static int plan_error(const struct plan *plan, enum hook_id hook)
+{
+	int err = -EOPNOTSUPP;
+
+	for (int i = 0; i < WAY_CNT_MAX && hooks[hook].ways[i].where; i++)
+		if (way_is_allowed(&hooks[hook].ways[i], plan->backend))
+			err = plan->errors[hook][i] ?: err;
+	return err;
+}
+
 static int plan_check(const struct plan *plan)
 {
 	for (int i = 0; i < HOOK_CNT; i++) {
 		if (plan->wanted[i] && hooks[i].required && !plan_way(plan, i)) {
-			log_err("no way to hook %s on this kernel: see connsnoop probe", hooks[i].name);
+			log_err("no way to hook %s here%s%s: %s; see connsnoop probe", hooks[i].name,
+				plan->backend ? " with --backend " : "",
+				plan->backend ? backend_name(plan->backend) : "",
+				strerror(-plan_error(plan, i)));
 			return -EOPNOTSUPP;
 		}
 	}

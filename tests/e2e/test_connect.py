@@ -231,3 +231,4 @@ def test_mptcp(trace, netns):
     assert trace.history(ids[0]) == ['connect', 'established', 'close']
     assert trace.history(ids[1]) == ['accept', 'close']
     assert {e['id'] for e in trace.find(netns=netns.inode) if 'direction' in e} == set(ids)
+    assert trace.wait_for(event='close', id=ids[0])['tx_bytes'] == len(b'over mptcp')
