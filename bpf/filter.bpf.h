@@ -86,15 +86,20 @@ static __always_inline bool proto_wanted(__u8 proto)
 	       cfg.filters & (proto == IPPROTO_TCP ? FILTER_TCP : FILTER_UDP);
 }
 
-static __always_inline bool tuple_wanted(const struct tuple *t, __u8 direction)
+/* All but what depends on which side has begun. */
+static __always_inline bool pair_wanted(const struct tuple *t)
 {
 	if (cfg.filters & FILTER_NETNS && t->netns != cfg.netns)
 		return false;
 	if (cfg.filters & (FILTER_IPV4 | FILTER_IPV6) &&
 	    !(cfg.filters & (t->ipv == 4 ? FILTER_IPV4 : FILTER_IPV6)))
 		return false;
-	return proto_wanted(t->proto) && ports_wanted(t) && net_wanted(t) &&
-	       direction_wanted(t, direction);
+	return proto_wanted(t->proto) && ports_wanted(t) && net_wanted(t);
+}
+
+static __always_inline bool tuple_wanted(const struct tuple *t, __u8 direction)
+{
+	return pair_wanted(t) && direction_wanted(t, direction);
 }
 
 /* The cgroup filter was answered when the owner was read: see owner_current(). */

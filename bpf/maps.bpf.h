@@ -66,8 +66,15 @@ struct flow {
 	__u64 rx_packets;
 	__u8 attr;
 	__u8 direction;
-	__u8 reserved[6];
+	__u8 shown; /* enum shown */
+	__u8 reserved[5];
 };
+
+/*
+ * A flow that a filter excludes is remembered if it would be wanted with another direction or
+ * owner: its next datagram would look like the first of one.
+ */
+enum shown { SHOWN, HIDDEN, UNDECIDED /* until its owner is known */ };
 
 /* A UDP socket that is bound to a port that it named, or has flows. */
 struct udp_socket {

@@ -79,12 +79,33 @@ static __always_inline __u8 flow_owner(struct owner *owner, const struct datagra
 	return ATTR_LISTEN;
 }
 
+static __always_inline void flow_tell(const struct flow *f, __u64 id)
+{
+	struct event *e;
+
+	if (!wants(EVENT_FLOW))
+		return;
+	e = flow_event_begin(EVENT_FLOW, EVENT_HEAD_SIZE, f->start_ns, f, id);
+	if (e)
+		event_end(e);
+}
+
+/* What the filters say of a flow, as far as its owner is known. */
+static __always_inline enum shown flow_shown(const struct tuple *t, __u8 direction,
+					     const struct owner *owner)
+{
+	if (!direction_wanted(t, direction))
+		return HIDDEN;
+	if (owner_wanted(owner))
+		return SHOWN;
+	return owner->pid ? HIDDEN : UNDECIDED;
+}
+
 /* -EEXIST: another CPU was faster. */
 static __noinline long flow_insert(const struct flow_key *key, const struct datagram *d,
 				   const struct owner *owner, __u8 attr)
 {
 	struct flow init = { .attr = attr };
-	struct event *e;
 	long err;
 
 	if (!key || !d || !owner)
@@ -93,18 +114,13 @@ static __noinline long flow_insert(const struct flow_key *key, const struct data
 	init.tuple = d->tuple;
 	init.start_ns = d->now_ns;
 	init.direction = d->received ? DIRECTION_IN : DIRECTION_OUT;
+	init.shown = flow_shown(&d->tuple, init.direction, owner);
 	err = bpf_map_update_elem(&flows, key, &init, BPF_NOEXIST);
-	if (err) {
-		if (err != -EEXIST)
-			lost(EVENT_FLOW, LOST_MAP);
-		return err;
-	}
-	if (!wants(EVENT_FLOW))
-		return 0;
-	e = flow_event_begin(EVENT_FLOW, EVENT_HEAD_SIZE, d->now_ns, &init, key->id);
-	if (e)
-		event_end(e);
-	return 0;
+	if (!err && init.shown == SHOWN)
+		flow_tell(&init, key->id);
+	else if (err && err != -EEXIST && init.shown == SHOWN)
+		lost(EVENT_FLOW, LOST_MAP);
+	return err;
 }
 
 /* The first datagram between this socket and this peer. NULL when it is not wanted or has no room. */
@@ -112,25 +128,30 @@ static __always_inline struct flow *flow_open(const struct flow_key *key, const 
 {
 	struct owner owner;
 	__u8 attr;
-	long err;
 
-	if (!tuple_wanted(&d->tuple, d->received ? DIRECTION_IN : DIRECTION_OUT))
+	if (!pair_wanted(&d->tuple))
 		return NULL;
 	attr = flow_owner(&owner, d);
-	if (!owner_wanted(&owner))
-		return NULL;
-	err = flow_insert(key, d, &owner, attr);
-	if (!err)
+	if (!flow_insert(key, d, &owner, attr))
 		udp_socket_add_flow(key);
 	return bpf_map_lookup_elem(&flows, key);
 }
 
 /* Its owner was not known when the other side began; now it sends or reads. */
-static __always_inline void flow_adopt(struct flow *f, __u8 attr)
+static __noinline int flow_adopt(struct flow *f, const struct datagram *d)
 {
+	if (!f || !d)
+		return 0;
 	owner_current(&f->owner);
-	if (f->owner.pid)
-		f->attr = attr;
+	if (!f->owner.pid)
+		return 0;
+	f->attr = d->attr;
+	if (f->shown != UNDECIDED)
+		return 0;
+	f->shown = owner_wanted(&f->owner) ? SHOWN : HIDDEN;
+	if (f->shown == SHOWN)
+		flow_tell(f, d->id);
+	return 0;
 }
 
 static __always_inline void flow_count(struct flow *f, const struct datagram *d)
@@ -190,9 +211,9 @@ static __noinline int handle_datagram(const struct datagram *d)
 	if (!f)
 		return 0;
 	if (!f->owner.pid && d->attr)
-		flow_adopt(f, d->attr);
+		flow_adopt(f, d);
 	flow_count(f, d);
-	if (wants(EVENT_SEND) && !d->received)
+	if (wants(EVENT_SEND) && !d->received && f->shown == SHOWN)
 		datagram_tell(d, &f->owner, f->attr);
 	return 0;
 }
@@ -357,7 +378,7 @@ static __noinline int flow_close(const struct flow_key *key, const struct flow *
 	f = *live;
 	if (bpf_map_delete_elem(&flows, key))
 		return 0;
-	if (!wants(EVENT_CLOSE) || !reason_wanted(reason))
+	if (f.shown != SHOWN || !wants(EVENT_CLOSE) || !reason_wanted(reason))
 		return 0;
 	e = flow_event_begin(EVENT_CLOSE, sizeof(*e), end->ts_ns, &f, key->id);
 	if (!e)

@@ -23,6 +23,7 @@
 #define SWEEP_MIN_NS (50 * NS_PER_MS)
 #define SWEEP_MAX_NS (5 * NS_PER_S)
 #define NEVER UINT64_MAX
+#define FILTERS_HIDING (FILTER_OWNER | FILTER_IN | FILTER_OUT | FILTER_CLASS)
 
 struct trace {
 	const struct opts *opts;
@@ -35,6 +36,7 @@ struct trace {
 	uint64_t sweep_ns;	/* when to look for ended UDP flows; NEVER: there are none */
 	uint64_t sweep_period_ns;
 	int64_t open_flows;	/* as far as the events tell */
+	bool hidden_flows;	/* there may be some that the filters hide */
 	int epoll_fd;
 	int signal_fd;
 	bool done;
@@ -167,9 +169,8 @@ static void wait_for_events(struct trace *t, bool idle)
 {
 	if (idle && t->opts->latency_ms) {
 		tracer__sleep(t->tracer);
-		if (tracer__consume(t->tracer) > 0) /* came before the programs knew of our sleep */
-			idle = false;
-		else
+		/* what came before the programs knew of our sleep has not woken us */
+		if (tracer__consume(t->tracer) <= 0)
 			wait_until(t, NEVER);
 	} else if (idle) {
 		wait_until(t, NEVER);
@@ -186,7 +187,7 @@ static void sweep(struct trace *t)
 	if (now < t->sweep_ns)
 		return;
 	tracer__sweep(t->tracer);
-	t->sweep_ns = t->open_flows > 0 ? now + t->sweep_period_ns : NEVER;
+	t->sweep_ns = t->open_flows > 0 || t->hidden_flows ? now + t->sweep_period_ns : NEVER;
 }
 
 static void run(struct trace *t)
@@ -298,7 +299,8 @@ static int trace_open(struct trace *t, const struct services *services)
 		return err;
 	t->sweep_period_ns = period < SWEEP_MIN_NS ? SWEEP_MIN_NS :
 			     period > SWEEP_MAX_NS ? SWEEP_MAX_NS : period;
-	t->sweep_ns = NEVER;
+	t->hidden_flows = t->opts->filters.set & FILTERS_HIDING;
+	t->sweep_ns = t->hidden_flows ? now_ns() + t->sweep_period_ns : NEVER;
 	t->end_ns = t->opts->duration_ns ? now_ns() + t->opts->duration_ns : NEVER;
 	log_debug("tracing");
 	return output_flush(t->output); /* the header says that it has begun */

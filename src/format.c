@@ -44,7 +44,6 @@ const struct format formats[] = {
 		.close = close_text,
 		.header = put_text_header,
 		.line = put_text_line,
-		/* No summary in the stream: text_summary() is for stderr. */
 	},
 	{
 		.name = "json",

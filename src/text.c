@@ -348,36 +348,6 @@ void text_free(struct text *t)
 	free(t);
 }
 
-static void put_counts(struct buf *b, const uint64_t counts[EVENT_KIND_CNT])
-{
-	const char *before = " (";
-	uint64_t sum = 0;
-
-	for (unsigned int kind = 0; kind < EVENT_KIND_CNT; kind++)
-		sum += counts[kind];
-	buf_put_u64(b, sum);
-	for (unsigned int kind = 0; kind < EVENT_KIND_CNT; kind++) {
-		if (!counts[kind])
-			continue;
-		buf_put_str(b, before);
-		buf_put_u64(b, counts[kind]);
-		buf_put_char(b, ' ');
-		buf_put_str(b, names_kind(kind));
-		before = ", ";
-	}
-	if (sum)
-		buf_put_char(b, ')');
-}
-
-void text_summary(struct buf *b, const struct summary *s)
-{
-	buf_put_str(b, "events: ");
-	put_counts(b, s->events);
-	buf_put_str(b, "; lost: ");
-	put_counts(b, s->lost);
-	buf_put_char(b, '\n');
-}
-
 void text_columns_help(void)
 {
 	printf("The default is %s.\n\n", DEFAULT_COLUMNS);

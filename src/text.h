@@ -24,9 +24,6 @@ void text_free(struct text *t); /* NULL is fine */
 void text_header(struct text *t, struct buf *b);
 void text_line(struct text *t, struct buf *b, const struct line *l);
 
-/* One line for people: what was seen and what was lost. */
-void text_summary(struct buf *b, const struct summary *s);
-
 /* What --columns takes, on stdout. */
 void text_columns_help(void);
 

@@ -48,7 +48,7 @@ static void test_bytes(void **state)
 	(void)state;
 	for (size_t i = 0; i < sizeof(bytes) / sizeof(bytes[0]); i++) {
 		info_put_bytes(&b, bytes[i].number);
-		assert_true(b.len <= 4);
+		assert_true(b.len <= 5);
 		check(&b, bytes[i].text);
 	}
 	buf_free(&b);

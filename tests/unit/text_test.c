@@ -352,24 +352,6 @@ static void test_local_time(void **state)
 	close_text(&f);
 }
 
-static void test_summary(void **state)
-{
-	struct summary sum = { .events = { [EVENT_CONNECT] = 3, [EVENT_CLOSE] = 2 },
-			       .lost = { [EVENT_FLOW] = 7 } };
-	struct buf b = { 0 };
-
-	(void)state;
-	text_summary(&b, &sum);
-	buf_put_char(&b, '\0');
-	assert_string_equal(b.data, "events: 5 (3 connect, 2 close); lost: 7 (7 flow)\n");
-	buf_reset(&b);
-	memset(&sum, 0, sizeof(sum));
-	text_summary(&b, &sum);
-	buf_put_char(&b, '\0');
-	assert_string_equal(b.data, "events: 0; lost: 0\n");
-	buf_free(&b);
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -386,7 +368,6 @@ int main(void)
 		cmocka_unit_test(test_unknown_columns),
 		cmocka_unit_test(test_columns_help),
 		cmocka_unit_test(test_local_time),
-		cmocka_unit_test(test_summary),
 	};
 
 	setenv("TZ", "UTC", 1);
