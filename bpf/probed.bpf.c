@@ -137,6 +137,15 @@ int BPF_KPROBE(tcp_v4_destroy_sock_kprobe, struct sock *sk)
 
 /* --- system calls, for kernels without kprobes and trampolines ------------------------------ */
 
+/* What the process holds is the MPTCP socket; what is traced is the TCP socket of its first path. */
+static __always_inline struct tcp_sock *to_first_path(struct sock *sk)
+{
+	if (sk && bpf_core_type_exists(struct mptcp_sock) &&
+	    LOAD(sk, sk_protocol) == IPPROTO_MPTCP)
+		sk = LOAD((struct mptcp_sock *)sk, first);
+	return to_tcp_sock(sk);
+}
+
 /* The struct sock behind a descriptor of the running task; NULL when it is no inet socket. */
 static __always_inline struct sock *sock_of_fd(__u32 fd)
 {
@@ -169,7 +178,7 @@ static __noinline int accept_exit(long ret)
 
 	if (ret < 0)
 		return 0;
-	tp = to_tcp_sock(sock_of_fd(ret));
+	tp = to_first_path(sock_of_fd(ret));
 	return tp ? handle_accept(tp) : 0;
 }
 
@@ -207,7 +216,7 @@ static __noinline int connect_exit(struct pt_regs *regs, long ret)
 		return 0;
 	if (ret >= 0 || !connect_error_is_local(-ret))
 		return 0;
-	tp = to_tcp_sock(sock_of_fd(SYSCALL_ARG1(regs)));
+	tp = to_first_path(sock_of_fd(SYSCALL_ARG1(regs)));
 	if (!tp)
 		return 0;
 	/* the process may have changed it since: then it has lied to itself */

@@ -4,7 +4,7 @@ import signal
 
 import pytest
 
-from sockets import TIMEOUT, Namespace
+from sockets import START_TIMEOUT, TIMEOUT, Namespace
 from tracing import BINARY, Trace
 
 
@@ -21,7 +21,7 @@ def deadline():
     def late(signum, frame):
         raise AssertionError('the test has taken too long')
     old = signal.signal(signal.SIGALRM, late)
-    signal.alarm(6 * TIMEOUT)
+    signal.alarm(2 * START_TIMEOUT + 4 * TIMEOUT)
     yield
     signal.alarm(0)
     signal.signal(signal.SIGALRM, old)

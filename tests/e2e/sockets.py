@@ -17,7 +17,8 @@ import time
 import traceback
 
 IN_VM = 'CONNSNOOP_VM' in os.environ
-TIMEOUT = 60 if IN_VM else 20  # for one step; never a measure of speed
+TIMEOUT = 30 if IN_VM else 15  # for one step; never a measure of speed
+START_TIMEOUT = 4 * TIMEOUT  # for connsnoop to load its programs
 
 SO_COOKIE = 57
 PR_SET_PDEATHSIG = 1
@@ -248,10 +249,10 @@ def parent_of(pid):
         return int(f.read().rpartition(')')[2].split()[1])
 
 
-def wait_until(condition, what):
-    end = time.monotonic() + TIMEOUT
+def wait_until(condition, what, timeout=TIMEOUT):
+    end = time.monotonic() + timeout
     while not condition():
-        assert time.monotonic() < end, f'{what}: not in {TIMEOUT} s'
+        assert time.monotonic() < end, f'{what}: not in {timeout} s'
         time.sleep(0.005)
 
 

@@ -9,7 +9,7 @@ import time
 
 import pytest
 
-from sockets import IN_VM, TIMEOUT, Pair, cookie, run, tcp_socket, wait_until
+from sockets import IN_VM, START_TIMEOUT, TIMEOUT, Pair, cookie, run, tcp_socket, wait_until
 from tracing import BACKEND, BINARY, parse_line
 
 NOBODY = pwd.getpwnam('nobody').pw_uid
@@ -17,7 +17,7 @@ NOBODY = pwd.getpwnam('nobody').pw_uid
 
 def connsnoop(*args, **options):
     return subprocess.run([BINARY, *args], stdin=subprocess.DEVNULL, capture_output=True,
-                          timeout=TIMEOUT, **options)
+                          timeout=START_TIMEOUT, **options)
 
 
 def one_sentence(done):
@@ -102,7 +102,7 @@ def test_unwritable_file(tmp_path):
 @pytest.mark.parametrize('output', ['stdout', '-o'])
 def test_full_disk(output):
     """Everything that is written fails; the message says how much was written."""
-    args = ['-t', '-j', '--backend', BACKEND, '-d', str(TIMEOUT)]
+    args = ['-t', '-j', '--backend', BACKEND, '-d', str(START_TIMEOUT)]
     if output == '-o':
         args += ['-o', '/dev/full']
     with open('/dev/full', 'w') as full:
@@ -137,7 +137,7 @@ def test_disk_that_fills(tmp_path):
 
 def connect_until(condition, process):
     """Make connections until the process has seen enough."""
-    end = time.monotonic() + TIMEOUT
+    end = time.monotonic() + START_TIMEOUT
     try:
         while not condition():
             assert time.monotonic() < end, 'it goes on and on'
@@ -167,7 +167,7 @@ def test_signal_before_it_traces():
                                stderr=subprocess.DEVNULL)
     wait_until(lambda: os.path.exists(f'/proc/{process.pid}/fd/3'), 'started')
     process.send_signal(signal.SIGINT)
-    out, _ = process.communicate(timeout=TIMEOUT)
+    out, _ = process.communicate(timeout=START_TIMEOUT)
     assert process.returncode in (0, -signal.SIGINT)
     if process.returncode == 0:
         assert parse_line(out.splitlines()[-1])['event'] == 'summary'

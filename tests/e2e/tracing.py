@@ -10,7 +10,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from sockets import TIMEOUT, port_class, wait_until
+from sockets import START_TIMEOUT, TIMEOUT, port_class, wait_until
 
 BINARY = os.path.abspath(os.environ.get('CONNSNOOP', Path(__file__).parents[2] / 'build/connsnoop'))
 BACKEND = os.environ.get('CONNSNOOP_BACKEND', 'auto')
@@ -217,7 +217,7 @@ class Trace:
             assert self.process.poll() is None, f'connsnoop has ended:\n{self.stderr}'
             return 'debug: tracing\n' in self.stderr
         try:
-            wait_until(started, 'tracing')
+            wait_until(started, 'tracing', START_TIMEOUT)
         except BaseException:
             self.kill()
             raise
