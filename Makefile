@@ -83,7 +83,8 @@ run:
 
 install: all
 	install -D -m 755 $(OUT)/connsnoop $(DESTDIR)$(PREFIX)/sbin/connsnoop
-	$(if $(wildcard man/*.8),install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/man/man8 man/*.8)
+
+-include man/man.mk
 
 vmlinux:
 	vmlinux/renew
@@ -135,8 +136,8 @@ e2e: all
 vm: all
 	$(Q)tests/run-e2e $(foreach k,$(KERNELS),$(addprefix $(k)/,$(BACKENDS))) -- $(TESTS)
 
-lint: $(skel)
-	$(Q)LINT_CFLAGS='$(BASE_CFLAGS) -O2' tests/run-lint
+lint: all
+	$(Q)CONNSNOOP=$(OUT)/connsnoop LINT_CFLAGS='$(BASE_CFLAGS) -O2' tests/run-lint
 
 format:
 	clang-format -i $(wildcard src/*.[ch] include/*.h bpf/*.[ch] tests/unit/*.[ch])

@@ -23,8 +23,6 @@ static __always_inline void child_check_accepted(struct tcp_sock *tp, struct con
 /* ESTABLISHED -> FIN_WAIT1, CLOSE_WAIT -> LAST_ACK: close(), shutdown() or exit, in process context. */
 static __always_inline void handle_fin_sent(struct tcp_sock *tp, struct conn *c)
 {
-	if (!(c->flags & CONN_F_FIN_RECEIVED))
-		c->flags |= CONN_F_FIN_SENT;
 	child_check_accepted(tp, c);
 	closer_note(c);
 }

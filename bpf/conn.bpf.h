@@ -85,8 +85,9 @@ static __always_inline void conn_drop(struct tcp_sock *tp)
 }
 
 /* Begin an event about a connection: all but what its kind adds. */
-static __always_inline struct event *conn_event_begin(enum event_kind kind, __u64 size, __u64 now_ns,
-						      const struct conn *c, const struct tuple *t)
+static __always_inline struct event *conn_event_begin(enum event_kind kind, __u64 size,
+						      __u64 now_ns, const struct conn *c,
+						      const struct tuple *t)
 {
 	struct event *e = event_begin(kind, size, now_ns);
 

@@ -39,8 +39,7 @@ static __noinline int handle_syn_sent(struct tcp_sock *tp)
 	return 0;
 }
 
-static __always_inline void connect_tell(struct tcp_sock *tp, struct conn *c,
-					 const struct tuple *t)
+static __always_inline void connect_tell(struct tcp_sock *tp, struct conn *c, const struct tuple *t)
 {
 	struct event *e;
 

@@ -26,8 +26,7 @@ static __always_inline __u64 wakeup_flags(void)
 		shared.reader_sleeps = 0;
 		return BPF_RB_FORCE_WAKEUP;
 	}
-	if (!shared.hurry &&
-	    bpf_ringbuf_query(&events, BPF_RB_AVAIL_DATA) >= cfg.wakeup_bytes) {
+	if (!shared.hurry && bpf_ringbuf_query(&events, BPF_RB_AVAIL_DATA) >= cfg.wakeup_bytes) {
 		shared.hurry = 1;
 		return BPF_RB_FORCE_WAKEUP;
 	}

@@ -20,18 +20,17 @@ struct tuple {
 
 enum role { ROLE_CLIENT = 1, ROLE_LISTENER, ROLE_CHILD, ROLE_ELSEWHERE /* see conn_find() */ };
 
-#define CONN_F_TOLD 1	/* its `connect` or `listen` was emitted */
-#define CONN_F_OPEN 2		/* its `established` or `accept` is due or out, its `close` is due */
+#define CONN_F_TOLD 1 /* its `connect` or `listen` was emitted */
+#define CONN_F_OPEN 2 /* its `established` or `accept` is due or out, its `close` is due */
 #define CONN_F_ACCEPTED 4
-#define CONN_F_FIN_SENT 8	/* this end's FIN was the first */
-#define CONN_F_FIN_RECEIVED 16	/* the other end's FIN was the first */
-#define CONN_F_CLOSED 32	/* its `close` was emitted, or waits in late_closes */
+#define CONN_F_FIN_RECEIVED 8 /* the other end's FIN was the first */
+#define CONN_F_CLOSED 16      /* its `close` was emitted, or waits in late_closes */
 
 /* What is remembered of a TCP socket, from its first event to its last. */
 struct conn {
 	struct owner owner;
 	__u64 id;
-	__u64 start_ns;		/* connect: the SYN */
+	__u64 start_ns; /* connect: the SYN */
 	__u64 established_ns;
 	__u32 handshake_us;
 	__u32 closer_pid;
@@ -78,9 +77,9 @@ enum shown { SHOWN, HIDDEN, UNDECIDED /* until its owner is known */ };
 
 /* A UDP socket that is bound to a port that it named, or has flows. */
 struct udp_socket {
-	struct owner owner; /* who bound it; pid 0: not seen */
+	struct owner owner;    /* who bound it; pid 0: not seen */
 	struct flow_key first; /* its first flow */
-	__u64 flow_cnt; /* flows ever opened, those that went idle included */
+	__u64 flow_cnt;	       /* flows ever opened, those that went idle included */
 };
 
 SHARED const volatile struct config cfg;
@@ -98,7 +97,7 @@ SHARED struct {
  */
 SHARED struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
-	__uint(max_entries, EVENT_KIND_CNT * LOST_REASON_CNT);
+	__uint(max_entries, LOSS_CNT);
 	__type(key, __u32);
 	__type(value, __u64);
 } losses SEC(".maps");
@@ -189,7 +188,7 @@ SHARED struct {
  * are sent again.
  */
 struct exe_sent {
-	__u64 start_ns;	/* of the process: pids are used again */
+	__u64 start_ns; /* of the process: pids are used again */
 	__u64 exe_file; /* address: another one after exec */
 	__u64 key;
 };

@@ -47,8 +47,8 @@ static __noinline int path_components(struct path *path, struct exe_record *r)
 		}
 		if (d == parent || offset >= EXE_PATH_MAX)
 			return -1;
-		n = bpf_probe_read_kernel_str(r->path + (offset & (EXE_PATH_MAX - 1)),
-					      NAME_LEN_MAX, BPF_CORE_READ(d, d_name.name));
+		n = bpf_probe_read_kernel_str(r->path + (offset & (EXE_PATH_MAX - 1)), NAME_LEN_MAX,
+					      BPF_CORE_READ(d, d_name.name));
 		if (n <= 1)
 			return -1;
 		*len = offset + n;
@@ -105,8 +105,8 @@ static __always_inline __u64 exe_key(__u32 pid, __u64 start_ns, struct file *exe
 		(o)->uid = load(task, cred, uid.val);                                              \
 		(o)->cgroup_id = load(task, cgroups, dfl_cgrp, kn, id);                            \
 		bpf_probe_read_kernel_str((o)->comm, COMM_LEN, leader->comm);                      \
-		(o)->exe_key = exe_key((o)->pid, load(leader, start_boottime),                     \
-				       load(task, mm, exe_file));                                  \
+		(o)->exe_key =                                                                     \
+			exe_key((o)->pid, load(leader, start_boottime), load(task, mm, exe_file)); \
 	} while (0)
 
 /*

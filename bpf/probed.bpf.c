@@ -5,19 +5,21 @@
  * bpf_probe_read_kernel().
  */
 #define PROBED
-#include "state.bpf.h"
-#include "udp.bpf.h"
+#include "packet.bpf.h"
+#include "syscall.bpf.h"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
-static __always_inline struct tcp_sock *to_tcp_sock(struct sock *sk)
-{
-	return sk && LOAD(sk, sk_protocol) == IPPROTO_TCP ? (struct tcp_sock *)sk : NULL;
-}
-
 /* --- arguments of a function, kept for its return ------------------------------------------- */
 
-enum function { TCP_V4_CONNECT, TCP_V6_CONNECT, LISTEN_START, UDP_SENDMSG, UDPV6_SENDMSG, GET_PORT };
+enum function {
+	TCP_V4_CONNECT,
+	TCP_V6_CONNECT,
+	LISTEN_START,
+	UDP_SENDMSG,
+	UDPV6_SENDMSG,
+	GET_PORT
+};
 
 static __always_inline int call_enter(enum function function, __u64 arg0, __u64 arg1, __u64 arg2)
 {
@@ -71,8 +73,9 @@ static __always_inline int connect_return(enum function function, int ret)
 	/* for a mapped address tcp_v6_connect() has called the other, and tells by itself */
 	if (function == TCP_V4_CONNECT && LOAD(sk, __sk_common.skc_family) != AF_INET)
 		return 0;
-	bpf_probe_read_kernel(&addr, call.arg[2] < sizeof(addr) ? sizeof(struct sockaddr_in) :
-								  sizeof(addr), (void *)call.arg[1]);
+	bpf_probe_read_kernel(
+		&addr, call.arg[2] < sizeof(addr) ? sizeof(struct sockaddr_in) : sizeof(addr),
+		(void *)call.arg[1]);
 	connect_fail_locally(sk, &addr, -ret);
 	return 0;
 }
@@ -136,107 +139,6 @@ int BPF_KPROBE(tcp_v4_destroy_sock_kprobe, struct sock *sk)
 }
 
 /* --- system calls, for kernels without kprobes and trampolines ------------------------------ */
-
-/* What the process holds is the MPTCP socket; what is traced is the TCP socket of its first path. */
-static __always_inline struct tcp_sock *to_first_path(struct sock *sk)
-{
-	if (sk && bpf_core_type_exists(struct mptcp_sock) &&
-	    LOAD(sk, sk_protocol) == IPPROTO_MPTCP)
-		sk = LOAD((struct mptcp_sock *)sk, first);
-	return to_tcp_sock(sk);
-}
-
-/* The struct sock behind a descriptor of the running task; NULL when it is no inet socket. */
-static __always_inline struct sock *sock_of_fd(__u32 fd)
-{
-	struct task_struct *task = (void *)bpf_get_current_task();
-	struct fdtable *fdt = LOAD(task, files, fdt);
-	struct file **slot = LOAD(fdt, fd), *file = NULL;
-	struct socket *socket;
-	struct sock *sk;
-	__u16 family;
-
-	if (fd >= LOAD(fdt, max_fds))
-		return NULL;
-	bpf_probe_read_kernel(&file, sizeof(file), slot + fd);
-	if (!file)
-		return NULL;
-	/* any file has private data: only a socket's points back at it */
-	socket = LOAD(file, private_data);
-	if (!socket || LOAD(socket, file) != file)
-		return NULL;
-	sk = LOAD(socket, sk);
-	if (!sk)
-		return NULL;
-	family = LOAD(sk, __sk_common.skc_family);
-	return family == AF_INET || family == AF_INET6 ? sk : NULL;
-}
-
-static __noinline int accept_exit(long ret)
-{
-	struct tcp_sock *tp;
-
-	if (ret < 0)
-		return 0;
-	tp = to_first_path(sock_of_fd(ret));
-	return tp ? handle_accept(tp) : 0;
-}
-
-/*
- * What a connect() returns that has not come to SYN_SENT: a local failure, unless it says that the
- * socket is busy with another attempt, or reports how that one ended.
- */
-static __always_inline bool connect_error_is_local(long error)
-{
-	switch (error) {
-	case EINPROGRESS:
-	case EALREADY:
-	case EISCONN:
-	case EINTR:
-	case EFAULT:
-	case EINVAL:
-	case EBADF:
-	case EAFNOSUPPORT:
-	case ECONNREFUSED:
-	case ECONNRESET:
-	case ECONNABORTED:
-	case ETIMEDOUT:
-		return false;
-	}
-	return error < ERESTARTSYS;
-}
-
-static __noinline int connect_exit(struct pt_regs *regs, long ret)
-{
-	__u64 pid_tgid = bpf_get_current_pid_tgid();
-	struct sockaddr_in6 addr = {};
-	struct tcp_sock *tp;
-
-	if (!bpf_map_delete_elem(&connecting, &pid_tgid))
-		return 0;
-	if (ret >= 0 || !connect_error_is_local(-ret))
-		return 0;
-	tp = to_first_path(sock_of_fd(SYSCALL_ARG1(regs)));
-	if (!tp)
-		return 0;
-	/* the process may have changed it since: then it has lied to itself */
-	if (bpf_probe_read_user(&addr, sizeof(addr), (void *)SYSCALL_ARG2(regs)))
-		bpf_probe_read_user(&addr, sizeof(struct sockaddr_in), (void *)SYSCALL_ARG2(regs));
-	connect_fail_locally((struct sock *)tp, &addr, -ret);
-	return 0;
-}
-
-static __noinline int bind_exit(struct pt_regs *regs, long ret)
-{
-	struct sock *sk;
-
-	if (ret)
-		return 0;
-	sk = sock_of_fd(SYSCALL_ARG1(regs));
-	if (!sk || !(LOAD_BITS(sk, sk_userlocks) & SOCK_BINDPORT_LOCK))
-		return 0;
-	return handle_udp_bind(sk, LOAD(sk, __sk_common.skc_num));
-}
 
 /*
  * Every system call of the machine ends here, so the first thing is to leave. A system call of a
@@ -328,74 +230,6 @@ int BPF_KPROBE(udpv6_destroy_sock_kprobe, struct sock *sk)
 }
 
 /* --- cgroup hooks: these are in the path of the decision, and always say yes ---------------- */
-
-#define ALLOW 1
-
-/* Addresses, ports and payload of a UDP packet that begins with its IP header. */
-static __always_inline bool datagram_parse(struct __sk_buff *skb, struct datagram *d)
-{
-	void *data = (void *)(long)skb->data, *end = (void *)(long)skb->data_end;
-	struct iphdr *ip = data;
-	struct ipv6hdr *ip6 = data;
-	__u8 *src = d->received ? d->tuple.raddr : d->tuple.laddr;
-	__u8 *dst = d->received ? d->tuple.laddr : d->tuple.raddr;
-	__be16 ports[2];
-	__u32 header;
-
-	if (skb->protocol == bpf_htons(ETH_P_IP)) {
-		if ((void *)(ip + 1) > end || ip->protocol != IPPROTO_UDP)
-			return false;
-		__builtin_memcpy(src, &ip->saddr, 4);
-		__builtin_memcpy(dst, &ip->daddr, 4);
-		header = ip->ihl * 4;
-		d->tuple.ipv = 4;
-	} else if (skb->protocol == bpf_htons(ETH_P_IPV6)) {
-		if ((void *)(ip6 + 1) > end || ip6->nexthdr != IPPROTO_UDP)
-			return false;
-		__builtin_memcpy(src, &ip6->saddr, ADDR_LEN);
-		__builtin_memcpy(dst, &ip6->daddr, ADDR_LEN);
-		header = sizeof(*ip6);
-		d->tuple.ipv = 6;
-	} else {
-		return false;
-	}
-	if (bpf_skb_load_bytes(skb, header, ports, sizeof(ports)))
-		return false;
-	d->tuple.lport = bpf_ntohs(ports[d->received]);
-	d->tuple.rport = bpf_ntohs(ports[!d->received]);
-	d->bytes = skb->len - header - sizeof(struct udphdr);
-	return true;
-}
-
-static __always_inline int handle_packet(struct __sk_buff *skb, bool received)
-{
-	struct datagram d = { .received = received, .attr = received ? ATTR_NONE : ATTR_SEND };
-	struct bpf_sock *common, *full;
-	struct sock *sk;
-
-	if (!datagram_parse(skb, &d))
-		return ALLOW;
-	common = skb->sk;
-	if (!common)
-		return ALLOW;
-	full = bpf_sk_fullsock(common);
-	if (!full)
-		return ALLOW;
-	sk = (struct sock *)as_number(full);
-	if (LOAD(sk, sk_protocol) != IPPROTO_UDP)
-		return ALLOW;
-	d.id = bpf_get_socket_cookie(skb);
-	d.now_ns = bpf_ktime_get_ns();
-	d.packets = skb->gso_segs ?: 1;
-	d.tuple.proto = IPPROTO_UDP;
-	d.tuple.netns = LOAD(sk, __sk_common.skc_net.net, ns.inum);
-	d.tuple.lorigin = sock_lorigin(sk);
-	d.tuple.flags = EVENT_F_LOCAL | EVENT_F_REMOTE;
-	if (d.tuple.ipv == 4 && LOAD(sk, __sk_common.skc_family) == AF_INET6)
-		d.tuple.flags |= EVENT_F_MAPPED;
-	handle_datagram(&d);
-	return ALLOW;
-}
 
 /* In the context of the sender, with the addresses that the route has given. */
 SEC("cgroup_skb/egress")

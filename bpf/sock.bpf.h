@@ -32,8 +32,7 @@ static __always_inline bool addr_is_set(const __u8 *addr)
 }
 
 #ifdef PROBED
-#define LOAD_ADDR6(dst, sk, member)                                                                \
-	bpf_probe_read_kernel(dst, ADDR_LEN, &(sk)->__sk_common.member)
+#define LOAD_ADDR6(dst, sk, member) bpf_probe_read_kernel(dst, ADDR_LEN, &(sk)->__sk_common.member)
 #else
 #define LOAD_ADDR6(dst, sk, member)                                                                \
 	do {                                                                                       \

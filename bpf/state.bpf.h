@@ -43,8 +43,7 @@ static __always_inline void handle_closed(struct tcp_sock *tp, struct conn *c, i
 		if (c && c->role == ROLE_CLIENT)
 			handle_connect_failed(tp, c);
 		else if (old_state == TCP_SYN_SENT && LOAD(tp, inet_conn.icsk_inet.sk.sk_err))
-			handle_old_connect(EVENT_FAIL, tp,
-					   LOAD(tp, inet_conn.icsk_inet.sk.sk_err));
+			handle_old_connect(EVENT_FAIL, tp, LOAD(tp, inet_conn.icsk_inet.sk.sk_err));
 		break;
 	default:
 		if (c)

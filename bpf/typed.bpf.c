@@ -71,8 +71,8 @@ static __always_inline int connect_return(struct sock *sk, void *uaddr, int len,
 
 	if (ret >= 0)
 		return 0;
-	bpf_probe_read_kernel(&addr, len < (int)sizeof(addr) ? sizeof(struct sockaddr_in) :
-							       sizeof(addr), uaddr);
+	bpf_probe_read_kernel(
+		&addr, len < (int)sizeof(addr) ? sizeof(struct sockaddr_in) : sizeof(addr), uaddr);
 	connect_fail_locally(sk, &addr, -ret);
 	return 0;
 }

@@ -74,13 +74,12 @@ struct config {
 	__u8 store;	     /* enum store */
 	__u8 cookie_helper;  /* bpf_get_socket_cookie() serves tracing programs (5.12) */
 	__u8 task_btf;	     /* bpf_get_current_task_btf() exists (5.11) */
-	__u8 state_by_tp;    /* every state change is seen, listen() and children included */
 	__u8 connect_late;   /* nothing sees the SYN leave: connect is told with its outcome */
 	__u8 owner_at_state; /* what sees connect() and listen() succeed does not know the task */
 	__u8 accept_by_syscall; /* accept() is seen at its exit, by address of the socket */
 	__u8 listen_at_state;	/* listen() has no hook of its own */
 	__u8 destroy_seen;	/* a socket's end is seen: see closing.bpf.h */
-	__u8 reserved[3];
+	__u8 reserved[4];
 };
 
 #pragma GCC diagnostic pop

@@ -75,6 +75,8 @@ enum lost_reason {
 	LOST_REASON_CNT,
 };
 
+#define LOSS_CNT (EVENT_KIND_CNT * LOST_REASON_CNT) /* counters, one for each kind and reason */
+
 #define EVENT_F_MAPPED 1 /* the socket is AF_INET6, the addresses are IPv4 */
 #define EVENT_F_REMOTE 2 /* there is a remote side */
 #define EVENT_F_LOCAL 4	 /* the local address and port are known */

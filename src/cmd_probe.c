@@ -55,7 +55,9 @@ static bool probe_hook(const struct hook *hook, enum backend backend)
 		if (err)
 			printf("failed to %s: %s\n", stage, error_text(way, err));
 		else
-			printf("%s\n", !allowed ? "works, not asked for" : chosen ? "works" : "chosen");
+			printf("%s\n", !allowed ? "works, not asked for" :
+				       chosen	? "works" :
+						  "chosen");
 		if (err && log_verbose && tracer_last_message()[0])
 			printf("      %s\n", tracer_last_message());
 		if (!err && allowed && !chosen)

@@ -31,16 +31,16 @@ struct trace {
 	struct resolver *resolver;
 	struct output *output;
 	struct account account;
-	uint64_t printed_total;	/* what --count counts: all but lost and summary */
+	uint64_t printed_total; /* what --count counts: all but lost and summary */
 	uint64_t end_ns;	/* --duration, CLOCK_MONOTONIC; NEVER without it */
 	uint64_t sweep_ns;	/* when to look for ended UDP flows; NEVER: there are none */
 	uint64_t sweep_period_ns;
-	int64_t open_flows;	/* as far as the events tell */
-	bool hidden_flows;	/* there may be some that the filters hide */
+	int64_t open_flows; /* as far as the events tell */
+	bool hidden_flows;  /* there may be some that the filters hide */
 	int epoll_fd;
 	int signal_fd;
 	bool done;
-	int err;		/* of the output: ends everything */
+	int err; /* of the output: ends everything */
 };
 
 static uint64_t now_ns(void)
@@ -116,8 +116,8 @@ static void tell_losses(struct trace *t)
 	if (t->err || tracer__losses(t->tracer, &losses))
 		return;
 	resolver_line(t->resolver, &e, &l);
-	while ((l.lost_count = account_next_loss(&t->account, &losses, &l.lost_kind,
-						 &l.lost_reason))) {
+	while ((l.lost_count =
+			account_next_loss(&t->account, &losses, &l.lost_kind, &l.lost_reason))) {
 		t->account.printed[EVENT_LOST]++;
 		t->err = output_line(t->output, &l);
 		if (t->err)
@@ -298,7 +298,8 @@ static int trace_open(struct trace *t, const struct services *services)
 	if (err)
 		return err;
 	t->sweep_period_ns = period < SWEEP_MIN_NS ? SWEEP_MIN_NS :
-			     period > SWEEP_MAX_NS ? SWEEP_MAX_NS : period;
+			     period > SWEEP_MAX_NS ? SWEEP_MAX_NS :
+						     period;
 	t->hidden_flows = t->opts->filters.set & FILTERS_HIDING;
 	t->sweep_ns = t->hidden_flows ? now_ns() + t->sweep_period_ns : NEVER;
 	t->end_ns = t->opts->duration_ns ? now_ns() + t->opts->duration_ns : NEVER;

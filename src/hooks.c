@@ -5,7 +5,6 @@
 #include <errno.h>
 #include <string.h>
 
-
 #define BIT(kind) (1u << (kind))
 #define ENOTSUPP 524 /* the kernel's own; no libc has it */
 
@@ -13,6 +12,7 @@
 	(BIT(EVENT_CONNECT) | BIT(EVENT_ESTABLISHED) | BIT(EVENT_ACCEPT) | BIT(EVENT_FAIL) |       \
 	 BIT(EVENT_CLOSE) | BIT(EVENT_LISTEN) | BIT(EVENT_UNLISTEN) | BIT(EVENT_STATE))
 
+/* clang-format off: a table is read by its lines */
 const struct hook hooks[HOOK_CNT] = {
 	[HOOK_TCP_STATE] = {
 		.name = "tcp-state",
@@ -159,6 +159,7 @@ const struct hook hooks[HOOK_CNT] = {
 		},
 	},
 };
+/* clang-format on */
 
 bool way_is_allowed(const struct way *way, enum backend backend)
 {

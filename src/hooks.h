@@ -34,28 +34,28 @@ enum hook_id {
 /* One way to have a hook: programs of bpf/, by name. None: another hook's program does it. */
 struct way {
 	enum backend backend;
-	const char *where;	/* what it attaches to, for people */
+	const char *where; /* what it attaches to, for people */
 	const char *programs[WAY_PROGRAMS_MAX];
-	const char *weakness;	/* what it cannot do, NULL: nothing */
+	const char *weakness; /* what it cannot do, NULL: nothing */
 };
 
 struct hook {
 	const char *name;
-	uint32_t events;	/* 1 << enum event_kind: these are missing, or wrong, without it */
-	const char *lost;	/* what else is missing without it, NULL: nothing */
-	enum event_kind missed_kind; /* what a skipped run of its program counts as */
-	bool required;		/* without it there is nothing to trace */
+	uint32_t events;  /* 1 << enum event_kind: these are missing, or wrong, without it */
+	const char *lost; /* what else is missing without it, NULL: nothing */
+	enum event_kind missed_kind;  /* what a skipped run of its program counts as */
+	bool required;		      /* without it there is nothing to trace */
 	struct way ways[WAY_CNT_MAX]; /* best first; ends at the first without `where` */
 };
 
 extern const struct hook hooks[HOOK_CNT];
 
-
 /* What is asked for, and what is known to fail: the choice follows. */
 struct plan {
-	enum backend backend;	/* only its ways; BACKEND_AUTO: all */
+	enum backend backend; /* only its ways; BACKEND_AUTO: all */
 	bool wanted[HOOK_CNT];
-	int errors[HOOK_CNT][WAY_CNT_MAX]; /* negative: why a way has failed; 0: not known to fail */
+	int errors[HOOK_CNT]
+		  [WAY_CNT_MAX]; /* negative: why a way has failed; 0: not known to fail */
 };
 
 bool way_is_allowed(const struct way *way, enum backend backend);

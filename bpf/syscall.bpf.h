@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* The exits of accept(), connect() and bind(): from a descriptor to the handlers. */
+#ifndef CONNSNOOP_SYSCALL_BPF_H
+#define CONNSNOOP_SYSCALL_BPF_H
+
+#include "state.bpf.h"
+#include "udp.bpf.h"
+
+static __always_inline struct tcp_sock *to_tcp_sock(struct sock *sk)
+{
+	return sk && LOAD(sk, sk_protocol) == IPPROTO_TCP ? (struct tcp_sock *)sk : NULL;
+}
+
+/* What the process holds is the MPTCP socket; what is traced is the TCP socket of its first path. */
+static __always_inline struct tcp_sock *to_first_path(struct sock *sk)
+{
+	if (sk && bpf_core_type_exists(struct mptcp_sock) && LOAD(sk, sk_protocol) == IPPROTO_MPTCP)
+		sk = LOAD((struct mptcp_sock *)sk, first);
+	return to_tcp_sock(sk);
+}
+
+/* The struct sock behind a descriptor of the running task; NULL when it is no inet socket. */
+static __always_inline struct sock *sock_of_fd(__u32 fd)
+{
+	struct task_struct *task = (void *)bpf_get_current_task();
+	struct fdtable *fdt = LOAD(task, files, fdt);
+	struct file **slot = LOAD(fdt, fd), *file = NULL;
+	struct socket *socket;
+	struct sock *sk;
+	__u16 family;
+
+	if (fd >= LOAD(fdt, max_fds))
+		return NULL;
+	bpf_probe_read_kernel(&file, sizeof(file), slot + fd);
+	if (!file)
+		return NULL;
+	/* any file has private data: only a socket's points back at it */
+	socket = LOAD(file, private_data);
+	if (!socket || LOAD(socket, file) != file)
+		return NULL;
+	sk = LOAD(socket, sk);
+	if (!sk)
+		return NULL;
+	family = LOAD(sk, __sk_common.skc_family);
+	return family == AF_INET || family == AF_INET6 ? sk : NULL;
+}
+
+static __noinline int accept_exit(long ret)
+{
+	struct tcp_sock *tp;
+
+	if (ret < 0)
+		return 0;
+	tp = to_first_path(sock_of_fd(ret));
+	return tp ? handle_accept(tp) : 0;
+}
+
+/*
+ * What a connect() returns that has not come to SYN_SENT: a local failure, unless it says that the
+ * socket is busy with another attempt, or reports how that one ended.
+ */
+static __always_inline bool connect_error_is_local(long error)
+{
+	switch (error) {
+	case EINPROGRESS:
+	case EALREADY:
+	case EISCONN:
+	case EINTR:
+	case EFAULT:
+	case EINVAL:
+	case EBADF:
+	case EAFNOSUPPORT:
+	case ECONNREFUSED:
+	case ECONNRESET:
+	case ECONNABORTED:
+	case ETIMEDOUT:
+		return false;
+	}
+	return error < ERESTARTSYS;
+}
+
+static __noinline int connect_exit(struct pt_regs *regs, long ret)
+{
+	__u64 pid_tgid = bpf_get_current_pid_tgid();
+	struct sockaddr_in6 addr = {};
+	struct tcp_sock *tp;
+
+	if (!bpf_map_delete_elem(&connecting, &pid_tgid))
+		return 0;
+	if (ret >= 0 || !connect_error_is_local(-ret))
+		return 0;
+	tp = to_first_path(sock_of_fd(SYSCALL_ARG1(regs)));
+	if (!tp)
+		return 0;
+	/* the process may have changed it since: then it has lied to itself */
+	if (bpf_probe_read_user(&addr, sizeof(addr), (void *)SYSCALL_ARG2(regs)))
+		bpf_probe_read_user(&addr, sizeof(struct sockaddr_in), (void *)SYSCALL_ARG2(regs));
+	connect_fail_locally((struct sock *)tp, &addr, -ret);
+	return 0;
+}
+
+static __noinline int bind_exit(struct pt_regs *regs, long ret)
+{
+	struct sock *sk;
+
+	if (ret)
+		return 0;
+	sk = sock_of_fd(SYSCALL_ARG1(regs));
+	if (!sk || !(LOAD_BITS(sk, sk_userlocks) & SOCK_BINDPORT_LOCK))
+		return 0;
+	return handle_udp_bind(sk, LOAD(sk, __sk_common.skc_num));
+}
+
+#endif

@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* What the files of the tracer share: the rest of the program sees tracer.h alone. */
+#ifndef CONNSNOOP_TRACER_INTERNAL_H
+#define CONNSNOOP_TRACER_INTERNAL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "hooks.h"
+#include "tracer.h"
+
+#define PROGRAM_CNT_MAX 64
+
+/* What this kernel's helpers can do for programs of the tracing type. */
+struct features {
+	bool socket_storage; /* 5.11 */
+	bool task_btf;	     /* 5.11 */
+	bool cookie;	     /* 5.12 */
+	bool cheap_maps;     /* 6.1: hashes without preallocation are safe in tracing programs */
+};
+
+struct bpf_link;
+struct connsnoop_bpf;
+struct ring_buffer;
+
+struct tracer {
+	struct connsnoop_bpf *skel;
+	struct ring_buffer *ring;
+	struct plan plan;
+	struct features features;
+	struct bpf_link *links[PROGRAM_CNT_MAX];
+	size_t link_cnt;
+	struct bpf_link *sweep;
+	int cgroup_fd;
+	int stats_fd; /* keeps the kernel's run-time statistics on, -1: off */
+	tracer_fn fn;
+	void *ctx;
+	uint64_t *percpu; /* room for one value of each CPU */
+	int cpu_cnt;
+};
+
+/* Nothing loaded yet; NULL: out of memory. */
+struct tracer *tracer_new(tracer_fn fn, void *ctx);
+
+/*
+ * Choose, load and attach the best that this kernel takes: what fails is given up, and the next
+ * best is tried. 0 or -errno, after one sentence on stderr.
+ */
+int tracer_load(struct tracer *t, const struct opts *opts);
+void tracer_unload(struct tracer *t);
+
+#endif

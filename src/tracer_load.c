@@ -1,0 +1,390 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/* From what is asked for to programs that run: chosen, configured, loaded, attached. */
+#include "tracer_internal.h"
+
+#include <bpf/bpf.h>
+#include <bpf/btf.h>
+#include <bpf/libbpf.h>
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cgroup2.h"
+#include "connsnoop.skel.h"
+#include "log.h"
+#include "tracer_filters.h"
+
+#define BUFFER_BYTES_DEFAULT (16u << 20)
+#define WAKEUP_DIVISOR 8 /* wake the reader early when so much of the buffer is full */
+#define LARGE_MAP_ENTRIES (1u << 18)
+#define ATTEMPT_CNT_MAX 32 /* of loading: each gives up at least one way */
+
+/* --- libbpf's messages: kept, to learn which program has failed ------------------------------ */
+
+static char failed_program[64];
+static char last_message[512];
+
+static int on_libbpf_message(enum libbpf_print_level level, const char *fmt, va_list args)
+{
+	char text[65536];
+	char *quoted;
+
+	vsnprintf(text, sizeof(text), fmt, args);
+	if (log_verbose && level <= LIBBPF_INFO)
+		fputs(text, stderr);
+	if (level != LIBBPF_WARN)
+		return 0;
+	quoted = strstr(text, "prog '");
+	if (quoted && !failed_program[0])
+		sscanf(quoted, "prog '%63[^']'", failed_program);
+	if (!last_message[0])
+		snprintf(last_message, sizeof(last_message), "%.*s", (int)strcspn(text, "\n"),
+			 text);
+	return 0;
+}
+
+static void messages_reset(void)
+{
+	failed_program[0] = '\0';
+	last_message[0] = '\0';
+}
+
+const char *tracer_last_message(void)
+{
+	return last_message;
+}
+
+/* --- what the kernel can do ------------------------------------------------------------------ */
+
+static int features_detect(struct features *f)
+{
+	struct btf *btf;
+	int err;
+
+	libbpf_set_print(on_libbpf_message);
+	btf = btf__load_vmlinux_btf();
+	if (!btf) {
+		err = -errno;
+		log_err("this kernel offers no type information (/sys/kernel/btf/vmlinux); "
+			"connsnoop needs one that is built with CONFIG_DEBUG_INFO_BTF");
+		return err;
+	}
+	f->socket_storage =
+		btf__find_by_name_kind(btf, "bpf_sk_storage_get_tracing", BTF_KIND_FUNC) > 0;
+	f->task_btf = btf__find_by_name_kind(btf, "bpf_get_current_task_btf", BTF_KIND_FUNC) > 0;
+	f->cookie = btf__find_by_name_kind(btf, "bpf_get_socket_ptr_cookie", BTF_KIND_FUNC) > 0;
+	f->cheap_maps = btf__find_by_name_kind(btf, "bpf_mem_alloc", BTF_KIND_STRUCT) > 0;
+	btf__free(btf);
+	return 0;
+}
+
+static bool kernel_has_kprobes(void)
+{
+	return !access("/sys/bus/event_source/devices/kprobe/type", F_OK);
+}
+
+/* --- settings -------------------------------------------------------------------------------- */
+
+static bool plan_has_backend(const struct plan *plan, enum backend backend)
+{
+	for (int i = 0; i < HOOK_CNT; i++) {
+		const struct way *way = plan_way(plan, i);
+
+		if (way && way->backend == backend)
+			return true;
+	}
+	return false;
+}
+
+static bool way_is_bare(const struct way *way)
+{
+	return way && !way->programs[0];
+}
+
+static void config_choose(struct config *cfg, const struct tracer *t, const struct opts *opts)
+{
+	const struct plan *plan = &t->plan;
+	bool kprobes = plan_has_backend(plan, BACKEND_KPROBE);
+	bool sockops = plan_uses(plan, "tcp_connect_sockops");
+
+	cfg->events = opts->events & ~plan_missing(plan);
+	cfg->failed_only = opts->failed_only;
+	cfg->udp_idle_ns = opts->udp_idle_ns;
+	/* a kprobe knows a socket by its address alone, and has to find what the others keep */
+	cfg->store = t->features.socket_storage && !kprobes ? STORE_SOCKET : STORE_HASH;
+	cfg->cookie_helper = t->features.cookie && !kprobes;
+	cfg->task_btf = t->features.task_btf;
+	cfg->connect_late = way_is_bare(plan_way(plan, HOOK_TCP_CONNECT));
+	cfg->listen_at_state = way_is_bare(plan_way(plan, HOOK_TCP_LISTEN));
+	cfg->owner_at_state = sockops || cfg->connect_late || cfg->listen_at_state;
+	cfg->accept_by_syscall = plan_uses(plan, "sys_exit_tp");
+	cfg->destroy_seen = plan_way(plan, HOOK_TCP_DESTROY) != NULL;
+}
+
+static int maps_configure(struct tracer *t, const struct opts *opts)
+{
+	uint32_t bytes = opts->buffer_bytes ?: BUFFER_BYTES_DEFAULT;
+	struct bpf_map *large[] = { t->skel->maps.conns_by_addr, t->skel->maps.flows };
+	int err = bpf_map__set_max_entries(t->skel->maps.events, bytes);
+
+	for (size_t i = 0; t->features.cheap_maps && i < sizeof(large) / sizeof(*large); i++) {
+		err = err ?: bpf_map__set_map_flags(large[i], BPF_F_NO_PREALLOC);
+		err = err ?: bpf_map__set_max_entries(large[i], LARGE_MAP_ENTRIES);
+	}
+	if (t->features.socket_storage)
+		return err;
+	/* inherited storage came with the helpers: an empty array stands in for it */
+	return err ?: bpf_map__set_autocreate(t->skel->maps.conns, false);
+}
+
+static int configure(struct tracer *t, const struct opts *opts)
+{
+	struct config *cfg = (struct config *)&t->skel->rodata->cfg;
+	uint32_t bytes = opts->buffer_bytes ?: BUFFER_BYTES_DEFAULT;
+	struct bpf_program *p;
+	int err;
+
+	bpf_object__for_each_program(p, t->skel->obj)
+		bpf_program__set_autoload(p, plan_uses(&t->plan, bpf_program__name(p)));
+	bpf_program__set_autoload(t->skel->progs.flows_sweep, t->plan.wanted[HOOK_UDP_SEND]);
+	config_choose(cfg, t, opts);
+	cfg->wakeup_bytes = opts->latency_ms ? bytes / WAKEUP_DIVISOR : 0;
+	err = maps_configure(t, opts);
+	if (err) {
+		log_err("cannot set the size of the buffers: %s", strerror(-err));
+		return err;
+	}
+	return tracer_filters_configure(t->skel, cfg, &opts->filters);
+}
+
+/* --- loading and attaching ------------------------------------------------------------------- */
+
+static bool attaches_to_cgroup(const struct bpf_program *p)
+{
+	const char *section = bpf_program__section_name(p);
+
+	return !strncmp(section, "cgroup", 6) || !strcmp(section, "sockops");
+}
+
+static struct bpf_link *attach_one(struct tracer *t, struct bpf_program *p)
+{
+	if (!attaches_to_cgroup(p))
+		return bpf_program__attach(p);
+	if (t->cgroup_fd < 0)
+		t->cgroup_fd = cgroup2_open_root();
+	if (t->cgroup_fd < 0) {
+		errno = -t->cgroup_fd;
+		return NULL;
+	}
+	return bpf_program__attach_cgroup(p, t->cgroup_fd);
+}
+
+static int attach_all(struct tracer *t)
+{
+	struct bpf_program *p;
+
+	bpf_object__for_each_program(p, t->skel->obj) {
+		struct bpf_link *link;
+
+		if (!bpf_program__autoload(p) || p == t->skel->progs.flows_sweep)
+			continue;
+		link = attach_one(t, p);
+		if (!link) {
+			int err = -errno;
+
+			snprintf(failed_program, sizeof(failed_program), "%s",
+				 bpf_program__name(p));
+			return err;
+		}
+		t->links[t->link_cnt++] = link;
+	}
+	return 0;
+}
+
+void tracer_unload(struct tracer *t)
+{
+	tracer__detach(t);
+	ring_buffer__free(t->ring);
+	t->ring = NULL;
+	bpf_link__destroy(t->sweep);
+	t->sweep = NULL;
+	connsnoop_bpf__destroy(t->skel);
+	t->skel = NULL;
+}
+
+static int on_record(void *ctx, void *data, size_t size)
+{
+	struct tracer *t = ctx;
+
+	return t->fn(t->ctx, data, size);
+}
+
+static int sweep_attach(struct tracer *t)
+{
+	union bpf_iter_link_info info = { .map.map_fd = bpf_map__fd(t->skel->maps.flows) };
+	LIBBPF_OPTS(bpf_iter_attach_opts, opts, .link_info = &info, .link_info_len = sizeof(info));
+
+	if (!bpf_program__autoload(t->skel->progs.flows_sweep))
+		return 0;
+	t->sweep = bpf_program__attach_iter(t->skel->progs.flows_sweep, &opts);
+	return t->sweep ? 0 : -errno;
+}
+
+/* Load and attach what the plan says. On failure failed_program may name the one that failed. */
+static int load(struct tracer *t, const struct opts *opts)
+{
+	int err;
+
+	t->skel = connsnoop_bpf__open();
+	if (!t->skel)
+		return -errno;
+	err = configure(t, opts);
+	if (err)
+		return err;
+	messages_reset();
+	err = connsnoop_bpf__load(t->skel);
+	if (err)
+		return err;
+	failed_program[0] = '\0';
+	err = tracer_filters_fill(t->skel, &opts->filters);
+	if (err)
+		return err;
+	t->ring = ring_buffer__new(bpf_map__fd(t->skel->maps.events), on_record, t, NULL);
+	if (!t->ring)
+		return -errno;
+	err = sweep_attach(t);
+	return err ?: attach_all(t);
+}
+
+static int report_failure(int err)
+{
+	if (failed_program[0])
+		log_err("cannot load or attach the BPF program %s: %s", failed_program,
+			last_message[0] ? last_message : strerror(-err));
+	else if (err == -EPERM || err == -EACCES)
+		log_err("cannot load the BPF programs: %s; this needs root, or the capabilities "
+			"CAP_BPF, CAP_PERFMON and CAP_NET_ADMIN, with CAP_SYS_ADMIN for kprobes",
+			strerror(-err));
+	else
+		log_err("cannot load the BPF programs: %s%s%s", strerror(-err),
+			last_message[0] ? ": " : "", last_message);
+	return err;
+}
+
+/* Where a program can only read the cookie, others must make the kernel give each socket one. */
+static void plan_cookies(struct tracer *t)
+{
+	bool untyped = plan_has_backend(&t->plan, BACKEND_KPROBE) || !t->features.cookie;
+
+	t->plan.wanted[HOOK_CHILD_COOKIE] = untyped;
+	t->plan.wanted[HOOK_COOKIE] = untyped || plan_uses(&t->plan, "sys_exit_tp");
+}
+
+/* Why the last of the ways that are allowed has failed. */
+static int plan_error(const struct plan *plan, enum hook_id hook)
+{
+	int err = -EOPNOTSUPP;
+
+	for (int i = 0; i < WAY_CNT_MAX && hooks[hook].ways[i].where; i++)
+		if (way_is_allowed(&hooks[hook].ways[i], plan->backend))
+			err = plan->errors[hook][i] ?: err;
+	return err;
+}
+
+static int plan_check(const struct plan *plan)
+{
+	for (int i = 0; i < HOOK_CNT; i++) {
+		if (plan->wanted[i] && hooks[i].required && !plan_way(plan, i)) {
+			log_err("no way to hook %s here%s%s: %s; see connsnoop probe",
+				hooks[i].name, plan->backend ? " with --backend " : "",
+				plan->backend ? backend_name(plan->backend) : "",
+				strerror(-plan_error(plan, i)));
+			return -EOPNOTSUPP;
+		}
+	}
+	return 0;
+}
+
+/* Load the best that this kernel takes: what fails is given up, and the next best is tried. */
+static int load_best(struct tracer *t, const struct opts *opts)
+{
+	for (int i = 0; i < ATTEMPT_CNT_MAX; i++) {
+		int err;
+
+		plan_cookies(t);
+		err = plan_check(&t->plan) ?: load(t, opts);
+		if (!err)
+			return 0;
+		log_debug("attempt %d: %s: %s", i + 1, failed_program, strerror(-err));
+		if (err == -EOPNOTSUPP && !t->skel)
+			return err;
+		if (!failed_program[0] || !plan_fail(&t->plan, failed_program, err))
+			return report_failure(err);
+		tracer_unload(t);
+	}
+	return report_failure(-ELOOP);
+}
+
+static void warn_missing(const struct plan *plan)
+{
+	for (int i = 0; i < HOOK_CNT; i++) {
+		const struct way *way = plan_way(plan, i);
+
+		if (!plan->wanted[i])
+			continue;
+		if (!way)
+			log_warn("no hook for %s on this kernel: see connsnoop probe",
+				 hooks[i].name);
+		else if (way->weakness)
+			log_debug("%s by %s: %s", hooks[i].name, way->where, way->weakness);
+	}
+}
+
+int tracer_load(struct tracer *t, const struct opts *opts)
+{
+	bool tcp = opts->filters.set & FILTER_TCP || !(opts->filters.set & FILTER_UDP);
+	bool udp = opts->filters.set & FILTER_UDP || !(opts->filters.set & FILTER_TCP);
+	int err = features_detect(&t->features);
+
+	if (err)
+		return err;
+	plan_init(&t->plan, opts->events, tcp, udp, opts->backend);
+	if (!kernel_has_kprobes())
+		plan_fail_backend(&t->plan, BACKEND_KPROBE, -ENOENT);
+	err = load_best(t, opts);
+	if (!err)
+		warn_missing(&t->plan);
+	return err;
+}
+
+int tracer_try(const struct way *way, const char **stage)
+{
+	struct tracer *t = tracer_new(NULL, NULL);
+	struct bpf_program *p;
+	int err = t ? 0 : -ENOMEM;
+
+	*stage = "open";
+	if (!err)
+		err = features_detect(&t->features);
+	if (!err && !(t->skel = connsnoop_bpf__open()))
+		err = -errno;
+	if (err)
+		goto out;
+	bpf_object__for_each_program(p, t->skel->obj)
+		bpf_program__set_autoload(p, way_has(way, bpf_program__name(p)));
+	((struct config *)&t->skel->rodata->cfg)->events = ~0u;
+	if (!t->features.socket_storage)
+		bpf_map__set_autocreate(t->skel->maps.conns, false);
+	bpf_map__set_max_entries(t->skel->maps.events, sysconf(_SC_PAGESIZE));
+	messages_reset();
+	*stage = "load";
+	err = connsnoop_bpf__load(t->skel);
+	if (err)
+		goto out;
+	*stage = "attach";
+	err = attach_all(t);
+out:
+	tracer__close(t);
+	return err;
+}
