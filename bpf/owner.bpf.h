@@ -9,7 +9,7 @@
 #include "compat.bpf.h"
 #include "emit.bpf.h"
 
-#define PATH_DEPTH_MAX 40
+#define PATH_DEPTH_MAX 24
 #define NAME_LEN_MAX 256
 
 /* Room for a last name beyond the mask that bounds the offset. */
