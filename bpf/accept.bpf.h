@@ -69,21 +69,23 @@ static __always_inline void listen_tell(struct tcp_sock *tp, struct conn *c)
 /* listen() has succeeded; in the task that called it, unless the owner was read before. */
 static __always_inline int handle_listen(struct tcp_sock *tp)
 {
-	struct conn *c = cfg.owner_at_state ? conn_find(tp) : listener_make(tp);
+	struct conn *c = conn_find(tp);
 
+	if (!cfg.owner_at_state && (!c || c->role != ROLE_LISTENER))
+		c = listener_make(tp);
 	if (c && c->role == ROLE_LISTENER)
 		listen_tell(tp, c);
 	return 0;
 }
 
-/* CLOSE -> LISTEN, in the task that called listen(). It may still fail, without its port. */
+/*
+ * CLOSE -> LISTEN, in the task that called listen(). It may still fail, without its port: then the
+ * record says that nothing was told.
+ */
 static __noinline int handle_listen_state(struct tcp_sock *tp)
 {
-	struct conn *c;
+	struct conn *c = listener_make(tp);
 
-	if (!cfg.owner_at_state)
-		return 0;
-	c = listener_make(tp);
 	if (c && cfg.listen_at_state)
 		listen_tell(tp, c);
 	return 0;

@@ -29,6 +29,14 @@ static __always_inline bool tuple_set_peer(struct tuple *t, const struct sockadd
 	return t->rport;
 }
 
+/* UDP_SEGMENT: the kernel cuts what one call sends into datagrams of this size. */
+static __always_inline __u32 datagram_count(struct sock *sk, __u32 bytes)
+{
+	__u32 size = PROBE_LOAD((struct udp_sock *)sk, gso_size);
+
+	return size && bytes > size ? (bytes + size - 1) / size : 1;
+}
+
 /*
  * udp_sendmsg() or udpv6_sendmsg() has returned @ret. The second calls the first for IPv4, with
  * msg_name in its own, dead frame on some kernels: @inner says which one has returned, and IPv4 is
@@ -64,7 +72,8 @@ static __always_inline int handle_udp_send(struct sock *sk, struct msghdr *msg, 
 		return datagram_fail(&d);
 	}
 	d.bytes = ret;
-	d.packets = !(LOAD(msg, msg_flags) & MSG_MORE);
+	if (!(LOAD(msg, msg_flags) & MSG_MORE))
+		d.packets = datagram_count(sk, ret);
 	return handle_datagram(&d);
 }
 

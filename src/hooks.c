@@ -59,7 +59,8 @@ const struct hook hooks[HOOK_CNT] = {
 		.missed_kind = EVENT_ACCEPT,
 		.events = BIT(EVENT_ACCEPT) | BIT(EVENT_CLOSE),
 		.ways = {
-			{ BACKEND_FENTRY, "fexit/inet_csk_accept", { "inet_csk_accept_fexit" }, NULL },
+			{ BACKEND_FENTRY, "fexit/inet_csk_accept", { "inet_csk_accept_fexit" },
+			  "not of an accept() that waited before the trace began" },
 			{ BACKEND_KPROBE, "kretprobe/inet_csk_accept", { "inet_csk_accept_kretprobe" },
 			  "not of an accept() that waited before the trace began" },
 			{ BACKEND_TRACEPOINT, "tp_btf/sys_exit", { "sys_exit_tp" },
