@@ -326,8 +326,14 @@ static int load_best(struct tracer *t, const struct opts *opts)
 	return report_failure(-ELOOP);
 }
 
-static void warn_missing(const struct plan *plan)
+/*
+ * Say what cannot be had. What a way is only weaker in is for -v and probe, unless the user has
+ * asked for just that.
+ */
+static void warn_missing(const struct plan *plan, uint32_t events)
 {
+	const uint32_t by_request = 1u << EVENT_STATE | 1u << EVENT_SEND;
+
 	for (int i = 0; i < HOOK_CNT; i++) {
 		const struct way *way = plan_way(plan, i);
 
@@ -336,6 +342,8 @@ static void warn_missing(const struct plan *plan)
 		if (!way)
 			log_warn("no hook for %s on this kernel: see connsnoop probe",
 				 hooks[i].name);
+		else if (way->weakness && hooks[i].events & events & by_request)
+			log_warn("%s by %s: %s", hooks[i].name, way->where, way->weakness);
 		else if (way->weakness)
 			log_debug("%s by %s: %s", hooks[i].name, way->where, way->weakness);
 	}
@@ -354,7 +362,7 @@ int tracer_load(struct tracer *t, const struct opts *opts)
 		plan_fail_backend(&t->plan, BACKEND_KPROBE, -ENOENT);
 	err = load_best(t, opts);
 	if (!err)
-		warn_missing(&t->plan);
+		warn_missing(&t->plan, opts->events);
 	return err;
 }
 

@@ -303,7 +303,7 @@ class Trace:
     # What this trace's hooks cannot do, as it says itself: see the table in src/hooks.c.
 
     def weakness(self, hook):
-        found = re.search(rf'debug: {hook} by [^:]*: (.*)', self.stderr)
+        found = re.search(rf'(?:debug|warning): {hook} by [^:]*: (.*)', self.stderr)
         return found.group(1) if found else ''
 
     def lacks(self, hook):
