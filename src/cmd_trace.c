@@ -219,10 +219,8 @@ static void finish(struct trace *t)
 	if (t->err)
 		return;
 	tracer__consume(t->tracer);
-	if (!t->sweep_ns) { /* a socket has gone, its flows have not been told yet */
-		tracer__sweep(t->tracer);
-		tracer__consume(t->tracer);
-	}
+	tracer__sweep(t->tracer); /* sockets that have gone, and nobody could say so */
+	tracer__consume(t->tracer);
 	tell_losses(t);
 	account_summary(&t->account, &s);
 	if (!t->err)
