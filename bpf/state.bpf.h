@@ -7,7 +7,9 @@
 
 static __noinline int state_tell(struct tcp_sock *tp, struct conn *c, int old_state, int new_state)
 {
-	__u64 id = sock_cookie((struct sock *)tp);
+	/* a listener's child has been copied from it, cookie and all, and has none of its own yet */
+	bool unborn = old_state == TCP_LISTEN && new_state == TCP_SYN_RECV;
+	__u64 id = unborn ? 0 : sock_cookie((struct sock *)tp);
 	struct conn none = {};
 	struct tuple t = {};
 	struct event *e;
@@ -20,9 +22,6 @@ static __noinline int state_tell(struct tcp_sock *tp, struct conn *c, int old_st
 	e = conn_event_begin(EVENT_STATE, EVENT_HEAD_SIZE, bpf_ktime_get_ns(), c, &t);
 	if (!e)
 		return 0;
-	/* the kernel has just copied the listener's, and has not given the child its own yet */
-	if (old_state == TCP_LISTEN && new_state == TCP_SYN_RECV && !cfg.cookie_helper)
-		id = 0;
 	if (c->role == ROLE_LISTENER && c->id != id)
 		e->attr = ATTR_LISTENER; /* a child, with the record that it has inherited */
 	e->id = id;
