@@ -7,9 +7,7 @@
 
 static __noinline int state_tell(struct tcp_sock *tp, struct conn *c, int old_state, int new_state)
 {
-	/* a listener's child has been copied from it, cookie and all, and has none of its own yet */
-	bool unborn = old_state == TCP_LISTEN && new_state == TCP_SYN_RECV;
-	__u64 id = unborn ? 0 : sock_cookie((struct sock *)tp);
+	__u64 id = sock_cookie((struct sock *)tp);
 	struct conn none = {};
 	struct tuple t = {};
 	struct event *e;
@@ -72,6 +70,10 @@ static __always_inline int handle_state(struct tcp_sock *tp, int old_state, int 
 	struct conn *c;
 
 	if (old_state == new_state)
+		return 0;
+	/* A listener's child has been copied from it, and has no cookie of its own and perhaps no peer
+	 * yet: it is born in SYN_RECV rather than changed to it. */
+	if (old_state == TCP_LISTEN && new_state == TCP_SYN_RECV)
 		return 0;
 	if (new_state == TCP_SYN_SENT)
 		handle_syn_sent(tp);

@@ -12,7 +12,7 @@ char LICENSE[] SEC("license") = "Dual BSD/GPL";
 /* --- TCP ------------------------------------------------------------------------------------ */
 
 /*
- * Every state change of every inet socket, listen() and the children's SYN_RECV included. The same
+ * Every state change of every inet socket, listen() included. The same
  * moment as tcp_set_state() but stable, and it needs neither kprobes nor trampolines.
  */
 SEC("tp_btf/inet_sock_set_state")
@@ -23,7 +23,7 @@ int BPF_PROG(inet_sock_set_state_tp, struct sock *sk, int old_state, int new_sta
 	return tp ? handle_state(tp, old_state, new_state) : 0;
 }
 
-/* All changes but those to LISTEN and SYN_RECV, which the kernel makes without it. */
+/* All changes but those to LISTEN, which the kernel makes without it. */
 SEC("fentry/tcp_set_state")
 int BPF_PROG(tcp_set_state_fentry, struct sock *sk, int state)
 {

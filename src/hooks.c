@@ -22,9 +22,9 @@ const struct hook hooks[HOOK_CNT] = {
 		.ways = {
 			{ BACKEND_TRACEPOINT, "tp_btf/inet_sock_set_state", { "inet_sock_set_state_tp" }, NULL },
 			{ BACKEND_FENTRY, "fentry/tcp_set_state", { "tcp_set_state_fentry" },
-			  "--states: no change to LISTEN or SYN-RECV" },
+			  "--states: no change to LISTEN" },
 			{ BACKEND_KPROBE, "kprobe/tcp_set_state", { "tcp_set_state_kprobe" },
-			  "--states: no change to LISTEN or SYN-RECV" },
+			  "--states: no change to LISTEN" },
 		},
 	},
 	[HOOK_TCP_CONNECT] = {
