@@ -159,6 +159,18 @@ int BPF_PROG(sys_exit_tp, struct pt_regs *regs, long ret)
 	return 0;
 }
 
+/*
+ * The same exit once more, for accept() alone. Since 6.13 these tracepoints run with preemption on: a
+ * task that preempts another inside the program above finds it busy, and the kernel skips its run.
+ */
+SEC("tp_btf/sys_exit")
+int BPF_PROG(sys_exit_again_tp, struct pt_regs *regs, long ret)
+{
+	long nr = SYSCALL_NR(regs);
+
+	return nr == SYS_ACCEPT || nr == SYS_ACCEPT4 ? accept_exit_again(ret) : 0;
+}
+
 /* --- UDP ------------------------------------------------------------------------------------ */
 
 SEC("kprobe/udp_sendmsg")

@@ -55,6 +55,21 @@ static __noinline int accept_exit(long ret)
 	return tp ? handle_accept(tp) : 0;
 }
 
+/* accept_exit() may have been here: only a child that is known and not accepted yet is told. */
+static __noinline int accept_exit_again(long ret)
+{
+	struct tcp_sock *tp;
+	struct conn *c;
+
+	if (ret < 0)
+		return 0;
+	tp = to_first_path(sock_of_fd(ret));
+	if (!tp)
+		return 0;
+	c = conn_find(tp);
+	return c && !(c->flags & CONN_F_ACCEPTED) ? handle_accept(tp) : 0;
+}
+
 /*
  * What a connect() returns that has not come to SYN_SENT: a local failure, unless it says that the
  * socket is busy with another attempt, or reports how that one ended.

@@ -63,7 +63,7 @@ const struct hook hooks[HOOK_CNT] = {
 			  "not of an accept() that waited before the trace began" },
 			{ BACKEND_KPROBE, "kretprobe/inet_csk_accept", { "inet_csk_accept_kretprobe" },
 			  "not of an accept() that waited before the trace began" },
-			{ BACKEND_TRACEPOINT, "tp_btf/sys_exit", { "sys_exit_tp" },
+			{ BACKEND_TRACEPOINT, "tp_btf/sys_exit", { "sys_exit_tp", "sys_exit_again_tp" },
 			  "not of io_uring and 32-bit programs" },
 		},
 	},
