@@ -16,10 +16,22 @@ NOBODY = pwd.getpwnam('nobody').pw_uid
 KINDS = 'connect', 'established', 'close'
 
 
+class Server:
+    """Listens. Clients that have closed wait for the other end's FIN: end() resets them."""
+
+    def __init__(self):
+        self.listener = listen_on()
+        self.port = port_of(self.listener)
+
+    def end(self):
+        self.listener.close()
+
+
 @pytest.fixture
 def server():
-    with listen_on() as listener:
-        yield port_of(listener)
+    server = Server()
+    yield server
+    server.end()
 
 
 @pytest.fixture
@@ -37,7 +49,7 @@ def cgroup():
 def test_process(trace, server):
     """pid, tid, ppid, uid, comm, exe: of the process that connects."""
     with Process(b'some-client', uid=NOBODY) as client:
-        client_id, _ = client.call(do_connect, '127.0.0.1', server)
+        client_id, _ = client.call(do_connect, '127.0.0.1', server.port)
         client.call(do_close, 'client')
         wanted = {
             'pid': client.pid, 'tid': client.pid, 'ppid': os.getpid(), 'uid': NOBODY,
@@ -45,6 +57,7 @@ def test_process(trace, server):
             'cgroup': cgroup_of(client.pid), 'netns': netns_of(),
         }
         assert parent_of(client.pid) == os.getpid()
+        server.end()
         for kind in KINDS:
             assert pick(trace.wait_for(event=kind, id=client_id), wanted) == wanted
 
@@ -54,17 +67,18 @@ def test_process(trace, server):
     (b'with space', 'with space'), ('näme'.encode(), 'näme')])
 def test_comm(trace, server, comm, shown):
     with Process(comm) as client:
-        client_id, _ = client.call(do_connect, '127.0.0.1', server)
+        client_id, _ = client.call(do_connect, '127.0.0.1', server.port)
     assert trace.wait_for(event='connect', id=client_id)['comm'] == shown
 
 
 def test_process_that_ends_at_once(trace, server):
     """Nothing of it is left to be looked up when its events are printed."""
     with Process(b'short-lived') as client:
-        client_id, _ = client.call(do_connect, '127.0.0.1', server)
+        client_id, _ = client.call(do_connect, '127.0.0.1', server.port)
         pid = client.pid
     wanted = {'pid': pid, 'ppid': os.getpid(), 'comm': 'short-lived',
               'exe': os.readlink('/proc/self/exe'), 'cgroup': cgroup_of()}
+    server.end()
     for kind in KINDS:
         assert pick(trace.wait_for(event=kind, id=client_id), wanted) == wanted
 
@@ -72,18 +86,19 @@ def test_process_that_ends_at_once(trace, server):
 def test_another_executable(trace, server, tmp_path):
     """exe is the path of the file, whatever its name."""
     python = shutil.copy(os.path.realpath('/usr/bin/python3'), tmp_path / 'a strange näme')
-    run(python, '-c', f'import socket; socket.create_connection(("127.0.0.1", {server}))')
+    run(python, '-c', f'import socket; socket.create_connection(("127.0.0.1", {server.port}))')
     event = trace.wait_for(event='connect', exe=str(python))
-    assert event['rport'] == server
+    assert event['rport'] == server.port
     assert event['comm'] == 'a strange näme'.encode()[:15].decode()
 
 
 def test_cgroup(trace, server, cgroup):
     with Process(b'in-a-cgroup', cgroup=cgroup) as client:
-        client_id, _ = client.call(do_connect, '127.0.0.1', server)
+        client_id, _ = client.call(do_connect, '127.0.0.1', server.port)
         client.call(do_close, 'client')
         wanted = cgroup_of(client.pid)
     assert wanted.endswith(cgroup.relative)
+    server.end()
     for kind in KINDS:
         event = trace.wait_for(event=kind, id=client_id)
         assert event['cgroup'] == wanted
@@ -97,7 +112,7 @@ def test_container(trace, server, cgroup):
     """The cgroup's path names a container, as docker makes them."""
     inner = Cgroup(f'{cgroup.relative[1:]}/docker-{CONTAINER}.scope')
     with Process(b'in-a-container', cgroup=inner) as client:
-        client_id, _ = client.call(do_connect, '127.0.0.1', server)
+        client_id, _ = client.call(do_connect, '127.0.0.1', server.port)
         event = trace.wait_for(event='connect', id=client_id)
         assert CONTAINER.startswith(event['container'])
         assert event['cgroup'].endswith(inner.relative)
@@ -110,7 +125,7 @@ def test_cgroup_that_is_gone(trace, server):
         pytest.skip('no cgroup v2 here')
     group = Cgroup(f'connsnoop-e2e-{os.getpid()}-gone')
     with Process(b'in-a-cgroup', cgroup=group) as client:
-        client_id, _ = client.call(do_connect, '127.0.0.1', server)
+        client_id, _ = client.call(do_connect, '127.0.0.1', server.port)
     group.close()
     # the path may not be had any more; a wrong one must not be made up
     assert trace.wait_for(event='connect', id=client_id).get('cgroup') in (None, group.relative)

@@ -187,7 +187,8 @@ def hostile():
                     client_id, _ = client.call(do_connect, '127.0.0.1', port_of(listener))
                     client.call(do_close, 'client')
                     made[name] = client_id, client.pid
-                    traces[0].wait_for(event='close', id=client_id)
+        for client_id, _ in made.values():
+            traces[0].wait_for(event='close', id=client_id)
         for trace in traces:
             trace.stop()
         yield made, *traces
