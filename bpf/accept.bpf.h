@@ -189,14 +189,13 @@ static __always_inline int handle_accept(struct tcp_sock *tp)
 		c = accepted_make(tp, &t);
 	if (!c || c->role != ROLE_CHILD || c->flags & CONN_F_ACCEPTED)
 		return 0;
-	owner_current(&c->owner);
-	c->attr = c->owner.pid ? ATTR_ACCEPT : ATTR_NONE;
-	c->flags |= CONN_F_ACCEPTED;
-	if (!owner_wanted(&c->owner)) {
+	if (!owner_current(&c->owner)) {
 		close_forget(tp, c);
 		conn_drop(tp);
 		return 0;
 	}
+	c->attr = c->owner.pid ? ATTR_ACCEPT : ATTR_NONE;
+	c->flags |= CONN_F_ACCEPTED;
 	peer_of_accepted(&t, c);
 	if (wants(EVENT_ACCEPT)) {
 		e = conn_event_begin(EVENT_ACCEPT, EVENT_HEAD_SIZE, bpf_ktime_get_ns(), c, &t);

@@ -15,11 +15,10 @@ static __always_inline struct conn *client_make(struct tcp_sock *tp, __u64 now_n
 		.start_ns = now_ns,
 	};
 
-	owner_current(&init.owner);
+	if (!owner_current(&init.owner))
+		return NULL;
 	if (!init.owner.pid)
 		init.attr = ATTR_NONE;
-	if (!owner_wanted(&init.owner))
-		return NULL;
 	init.id = sock_cookie((struct sock *)tp);
 	init.lorigin = sock_lorigin((struct sock *)tp);
 	return conn_make_for(EVENT_CONNECT, tp, &init);
@@ -202,8 +201,7 @@ static __always_inline void connect_fail_locally(struct sock *sk, const struct s
 	tuple_from_sock(&t, sk, IPPROTO_TCP, LOAD(sk, __sk_common.skc_num));
 	if (!tuple_set_wanted(&t, sk, addr) || !tuple_wanted(&t, DIRECTION_OUT))
 		return;
-	owner_current(&owner);
-	if (!owner_wanted(&owner))
+	if (!owner_current(&owner))
 		return;
 	e = event_begin(EVENT_FAIL, EVENT_HEAD_SIZE, bpf_ktime_get_ns());
 	if (!e)

@@ -102,27 +102,10 @@ static __always_inline bool tuple_wanted(const struct tuple *t, __u8 direction)
 	return pair_wanted(t) && direction_wanted(t, direction);
 }
 
-/* The cgroup filter was answered when the owner was read: see owner_current(). */
+/* owner_current() has made those that the filters exclude nobody. */
 static __always_inline bool owner_wanted(const struct owner *o)
 {
-	if (!(cfg.filters & FILTER_OWNER))
-		return true;
-	if (!o->pid)
-		return false;
-	if (cfg.filters & FILTER_CGROUP && !o->cgroup_id)
-		return false;
-	if (cfg.filters & FILTER_PID && !bpf_map_lookup_elem(&filter_pids, &o->pid))
-		return false;
-	if (cfg.filters & FILTER_UID && !bpf_map_lookup_elem(&filter_uids, &o->uid))
-		return false;
-	if (cfg.filters & FILTER_COMM) {
-		char comm[COMM_LEN];
-
-		__builtin_memcpy(comm, o->comm, COMM_LEN);
-		if (!bpf_map_lookup_elem(&filter_comms, comm))
-			return false;
-	}
-	return true;
+	return !(cfg.filters & FILTER_OWNER) || o->pid;
 }
 
 #endif

@@ -62,21 +62,29 @@ static __noinline int udp_socket_add_flow(const struct flow_key *key)
 	return 0;
 }
 
-/* Whose a new flow is: the running task's, or that of who bound the socket. */
-static __always_inline __u8 flow_owner(struct owner *owner, const struct datagram *d)
+/*
+ * Whose a new flow is: the running task's, or that of who bound the socket. False when the filters
+ * exclude it; nobody when it is not known yet.
+ */
+static __always_inline bool flow_owner(struct owner *owner, __u8 *attr, const struct datagram *d)
 {
 	struct udp_socket *s;
 
+	*attr = d->attr;
 	if (d->attr) {
-		owner_current(owner);
-		return owner->pid ? d->attr : ATTR_NONE;
+		if (!owner_current(owner))
+			return false;
+		if (!owner->pid)
+			*attr = ATTR_NONE;
+		return true;
 	}
 	__builtin_memset(owner, 0, sizeof(*owner));
 	s = bpf_map_lookup_elem(&udp_sockets, &d->id);
-	if (!s || !s->owner.pid)
-		return ATTR_NONE;
-	*owner = s->owner;
-	return ATTR_LISTEN;
+	if (s && s->owner.pid) {
+		*owner = s->owner;
+		*attr = ATTR_LISTEN;
+	}
+	return true;
 }
 
 static __always_inline void flow_tell(const struct flow *f, __u64 id)
@@ -90,31 +98,23 @@ static __always_inline void flow_tell(const struct flow *f, __u64 id)
 		event_end(e);
 }
 
-/* What the filters say of a flow, as far as its owner is known. */
-static __always_inline enum shown flow_shown(const struct tuple *t, __u8 direction,
-					     const struct owner *owner)
-{
-	if (!direction_wanted(t, direction))
-		return HIDDEN;
-	if (owner_wanted(owner))
-		return SHOWN;
-	return owner->pid ? HIDDEN : UNDECIDED;
-}
-
 /* -EEXIST: another CPU was faster. */
-static __noinline long flow_insert(const struct flow_key *key, const struct datagram *d,
-				   const struct owner *owner, __u8 attr)
+static __noinline long flow_insert(const struct flow_key *key, const struct datagram *d)
 {
-	struct flow init = { .attr = attr };
+	struct flow init = {};
 	long err;
+	bool wanted;
 
-	if (!key || !d || !owner)
+	if (!key || !d)
 		return -EINVAL;
-	init.owner = *owner;
+	wanted = flow_owner(&init.owner, &init.attr, d);
 	init.tuple = d->tuple;
 	init.start_ns = d->now_ns;
 	init.direction = d->received ? DIRECTION_IN : DIRECTION_OUT;
-	init.shown = flow_shown(&d->tuple, init.direction, owner);
+	if (!wanted || !direction_wanted(&d->tuple, init.direction))
+		init.shown = HIDDEN;
+	else if (!owner_wanted(&init.owner))
+		init.shown = UNDECIDED;
 	err = bpf_map_update_elem(&flows, key, &init, BPF_NOEXIST);
 	if (!err && init.shown == SHOWN)
 		flow_tell(&init, key->id);
@@ -126,13 +126,9 @@ static __noinline long flow_insert(const struct flow_key *key, const struct data
 /* The first datagram between this socket and this peer. NULL when it is not wanted or has no room. */
 static __always_inline struct flow *flow_open(const struct flow_key *key, const struct datagram *d)
 {
-	struct owner owner;
-	__u8 attr;
-
 	if (!pair_wanted(&d->tuple))
 		return NULL;
-	attr = flow_owner(&owner, d);
-	if (!flow_insert(key, d, &owner, attr))
+	if (!flow_insert(key, d))
 		udp_socket_add_flow(key);
 	return bpf_map_lookup_elem(&flows, key);
 }
@@ -140,15 +136,17 @@ static __always_inline struct flow *flow_open(const struct flow_key *key, const 
 /* Its owner was not known when the other side began; now it sends or reads. */
 static __noinline int flow_adopt(struct flow *f, const struct datagram *d)
 {
+	bool wanted;
+
 	if (!f || !d)
 		return 0;
-	owner_current(&f->owner);
-	if (!f->owner.pid)
-		return 0;
+	wanted = owner_current(&f->owner);
+	if (wanted && !f->owner.pid)
+		return 0; /* the kernel itself */
 	f->attr = d->attr;
 	if (f->shown != UNDECIDED)
 		return 0;
-	f->shown = owner_wanted(&f->owner) ? SHOWN : HIDDEN;
+	f->shown = wanted ? SHOWN : HIDDEN;
 	if (f->shown == SHOWN)
 		flow_tell(f, d->id);
 	return 0;
@@ -191,8 +189,7 @@ static __noinline int datagram_fail(const struct datagram *d)
 
 	if (!d || !wants(EVENT_SEND) || !tuple_wanted(&d->tuple, DIRECTION_OUT))
 		return 0;
-	attr = flow_owner(&owner, d);
-	if (owner_wanted(&owner))
+	if (flow_owner(&owner, &attr, d))
 		datagram_tell(d, &owner, attr);
 	return 0;
 }
@@ -210,7 +207,7 @@ static __noinline int handle_datagram(const struct datagram *d)
 		f = flow_open(&key, d);
 	if (!f)
 		return 0;
-	if (!f->owner.pid && d->attr)
+	if (!f->attr && d->attr)
 		flow_adopt(f, d);
 	flow_count(f, d);
 	if (wants(EVENT_SEND) && !d->received && f->shown == SHOWN)

@@ -109,9 +109,46 @@ static __always_inline __u64 exe_key(__u32 pid, __u64 start_ns, struct file *exe
 			exe_key((o)->pid, load(leader, start_boottime), load(task, mm, exe_file)); \
 	} while (0)
 
+/* Do the filters want what this process owns? */
+static __always_inline bool owner_passes(const struct owner *o, struct task_struct *task)
+{
+	if (!o->pid)
+		return false;
+	if (cfg.filters & FILTER_CGROUP &&
+	    cgroup_ancestor_id(BPF_CORE_READ(task, cgroups, dfl_cgrp), cfg.cgroup_level) !=
+		    cfg.cgroup_id)
+		return false;
+	if (cfg.filters & FILTER_PID && !bpf_map_lookup_elem(&filter_pids, &o->pid))
+		return false;
+	if (cfg.filters & FILTER_UID && !bpf_map_lookup_elem(&filter_uids, &o->uid))
+		return false;
+	if (cfg.filters & FILTER_COMM) {
+		char comm[COMM_LEN];
+
+		__builtin_memcpy(comm, o->comm, COMM_LEN);
+		if (!bpf_map_lookup_elem(&filter_comms, comm))
+			return false;
+	}
+	return true;
+}
+
+static __always_inline void owner_read(struct owner *o, struct task_struct *task)
+{
+#ifndef PROBED
+	if (cfg.task_btf) {
+		struct task_struct *typed = bpf_get_current_task_btf();
+
+		OWNER_FROM_TASK(o, typed, TYPED_LOAD);
+		return;
+	}
+#endif
+	OWNER_FROM_TASK(o, task, PROBE_LOAD);
+}
+
 /*
  * The running task as an owner: the process, not the thread, and not the io_uring worker that
- * works for it. All zero for a kernel thread.
+ * works for it. All zero for a kernel thread. Here, where the task is at hand, its filters are
+ * decided, once: 0 and all zero if they exclude it, so that owner_wanted() need not ask again.
  */
 static __noinline int owner_current(struct owner *o)
 {
@@ -120,21 +157,11 @@ static __noinline int owner_current(struct owner *o)
 	if (!o)
 		return 0;
 	__builtin_memset(o, 0, sizeof(*o));
-	if (BPF_CORE_READ(task, flags) & PF_KTHREAD)
-		return 0;
-#ifndef PROBED
-	if (cfg.task_btf) {
-		struct task_struct *typed = bpf_get_current_task_btf();
-
-		OWNER_FROM_TASK(o, typed, TYPED_LOAD);
-	} else
-#endif
-		OWNER_FROM_TASK(o, task, PROBE_LOAD);
-	/* answers the filter --cgroup here, where the task is at hand: see owner_wanted() */
-	if (cfg.filters & FILTER_CGROUP &&
-	    cgroup_ancestor_id(BPF_CORE_READ(task, cgroups, dfl_cgrp), cfg.cgroup_level) !=
-		    cfg.cgroup_id)
-		o->cgroup_id = 0;
+	if (!(BPF_CORE_READ(task, flags) & PF_KTHREAD))
+		owner_read(o, task);
+	if (!(cfg.filters & FILTER_OWNER) || owner_passes(o, task))
+		return 1;
+	__builtin_memset(o, 0, sizeof(*o));
 	return 0;
 }
 
