@@ -99,15 +99,15 @@ static __always_inline void flow_tell(const struct flow *f, __u64 id)
 }
 
 /* -EEXIST: another CPU was faster. */
-static __noinline long flow_insert(const struct flow_key *key, const struct datagram *d)
+static __noinline long flow_insert(const struct flow_key *key, const struct datagram *d,
+				   const struct owner *owner, __u8 attr, bool wanted)
 {
-	struct flow init = {};
+	struct flow init = { .attr = attr };
 	long err;
-	bool wanted;
 
-	if (!key || !d)
+	if (!key || !d || !owner)
 		return -EINVAL;
-	wanted = flow_owner(&init.owner, &init.attr, d);
+	init.owner = *owner;
 	init.tuple = d->tuple;
 	init.start_ns = d->now_ns;
 	init.direction = d->received ? DIRECTION_IN : DIRECTION_OUT;
@@ -126,9 +126,14 @@ static __noinline long flow_insert(const struct flow_key *key, const struct data
 /* The first datagram between this socket and this peer. NULL when it is not wanted or has no room. */
 static __always_inline struct flow *flow_open(const struct flow_key *key, const struct datagram *d)
 {
+	struct owner owner;
+	bool wanted;
+	__u8 attr;
+
 	if (!pair_wanted(&d->tuple))
 		return NULL;
-	if (!flow_insert(key, d))
+	wanted = flow_owner(&owner, &attr, d);
+	if (!flow_insert(key, d, &owner, attr, wanted))
 		udp_socket_add_flow(key);
 	return bpf_map_lookup_elem(&flows, key);
 }
