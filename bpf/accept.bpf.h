@@ -39,7 +39,7 @@ static __always_inline struct conn *listener_make(struct tcp_sock *tp)
 	owner_current(&init.owner);
 	if (!init.owner.pid)
 		init.attr = ATTR_NONE;
-	init.id = sock_cookie((struct sock *)tp);
+	init.id = conn_id(tp);
 	init.lorigin = sock_lorigin((struct sock *)tp);
 	return conn_make_for(EVENT_LISTEN, tp, &init);
 }
@@ -106,7 +106,7 @@ static __noinline int handle_unlisten(struct tcp_sock *tp, struct conn *c)
 		if (cfg.store == STORE_HASH)
 			listener_remove(&t);
 	} else {
-		none.id = sock_cookie((struct sock *)tp);
+		none.id = conn_id(tp);
 		c = &none;
 	}
 	if (!wants(EVENT_UNLISTEN) || !conn_wanted(c, &t))
@@ -154,8 +154,9 @@ static __noinline int handle_child_established(struct tcp_sock *tp, const struct
 		return 0;
 	}
 	child_inherit(&init, clone, &t);
-	init.id = sock_cookie((struct sock *)tp);
+	init.id = conn_id(tp);
 	init.established_ns = bpf_ktime_get_ns();
+	peer_expect(tp, &init, &t, client_isn(tp, DIRECTION_IN));
 	conn_make(tp, &init);
 	return 0;
 }
@@ -172,7 +173,8 @@ static __always_inline struct conn *accepted_make(struct tcp_sock *tp, const str
 
 	if (!tuple_wanted(t, DIRECTION_IN))
 		return NULL;
-	init.id = sock_cookie((struct sock *)tp);
+	init.id = conn_id(tp);
+	peer_expect(tp, &init, t, client_isn(tp, DIRECTION_IN));
 	return conn_make_for(EVENT_ACCEPT, tp, &init);
 }
 
@@ -187,16 +189,20 @@ static __always_inline int handle_accept(struct tcp_sock *tp)
 	t.lorigin = LORIGIN_NONE; /* a child's lock bits say nothing */
 	if (!c)
 		c = accepted_make(tp, &t);
-	if (!c || c->role != ROLE_CHILD || c->flags & CONN_F_ACCEPTED)
+	if (!c)
+		return peer_tell_excluded(tp, &t, DIRECTION_IN);
+	if (c->role != ROLE_CHILD || c->flags & CONN_F_ACCEPTED)
 		return 0;
 	if (!owner_current(&c->owner)) {
 		close_forget(tp, c);
 		conn_drop(tp);
-		return 0;
+		return peer_tell_excluded(tp, &t, DIRECTION_IN);
 	}
 	c->attr = c->owner.pid ? ATTR_ACCEPT : ATTR_NONE;
 	c->flags |= CONN_F_ACCEPTED;
-	peer_of_accepted(&t, c);
+	peer_find(&t, c);
+	if (c->peer_pid)
+		peer_tell_owner(&t, c);
 	if (wants(EVENT_ACCEPT)) {
 		e = conn_event_begin(EVENT_ACCEPT, EVENT_HEAD_SIZE, bpf_ktime_get_ns(), c, &t);
 		if (e)

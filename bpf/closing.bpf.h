@@ -64,6 +64,7 @@ static __always_inline void event_set_totals(struct event *e, struct tcp_sock *t
 	e->rx_bytes = LOAD(tp, bytes_received);
 	if (e->rx_bytes && flags >> SOCK_DONE_BIT & 1)
 		e->rx_bytes--;
+	mptcp_totals(tp, &e->tx_bytes, &e->rx_bytes);
 	e->tx_packets = LOAD(tp, segs_out);
 	e->rx_packets = LOAD(tp, segs_in);
 	e->retrans = LOAD(tp, total_retrans);
@@ -159,8 +160,7 @@ static __noinline int close_tell(struct tcp_sock *tp, struct conn *c, __u8 reaso
 		t.lorigin = LORIGIN_NONE; /* a child's lock bits say nothing */
 	if (!conn_wanted(c, &t))
 		return 0;
-	if (c->role == ROLE_CLIENT)
-		peer_of_client(&t, c);
+	peer_find(&t, c);
 	e = conn_event_begin(EVENT_CLOSE, sizeof(*e), bpf_ktime_get_ns(), c, &t);
 	if (!e)
 		return 0;
@@ -192,7 +192,7 @@ static __always_inline bool handle_close(struct tcp_sock *tp, struct conn *c, in
 /* The same of a connection without a record: it is older than the trace. */
 static __noinline int handle_old_close(struct tcp_sock *tp, int old_state)
 {
-	struct conn none = { .id = sock_cookie((struct sock *)tp) };
+	struct conn none = { .id = conn_id(tp) };
 	__u32 error = LOAD(tp, inet_conn.icsk_inet.sk.sk_err);
 
 	return close_tell(tp, &none, close_reason(0, old_state, error));

@@ -3,7 +3,7 @@
 #ifndef CONNSNOOP_COMPAT_BPF_H
 #define CONNSNOOP_COMPAT_BPF_H
 
-#include "load.bpf.h"
+#include "maps.bpf.h"
 
 /* 6.10, 92ef0fd55ac8 ("net: change proto and proto_ops accept type"): the arguments of
  * inet_csk_accept() went from four to two, and its return value follows them in a fexit's context. */
@@ -24,6 +24,30 @@ static __always_inline struct sock *accept_return(unsigned long long *ctx)
 		barrier_var(sk);
 	}
 	return (struct sock *)sk;
+}
+
+/*
+ * What an operation of io_uring has resulted in, by the arguments of its tracepoint: the result comes
+ * after (ctx, user_data) on 5.10, after (ctx, req, user_data) on 6.1; on 6.18 a pointer to the
+ * completion comes after (ctx, req). The loader has looked.
+ */
+static __always_inline long uring_result(unsigned long long *ctx)
+{
+	unsigned long long arg;
+	__s32 res = -1;
+
+	if (cfg.uring_args == URING_RESULT_FOURTH) {
+		arg = ctx[3];
+		barrier_var(arg);
+		return (__s32)arg;
+	}
+	arg = ctx[2];
+	barrier_var(arg);
+	if (cfg.uring_args == URING_RESULT_THIRD)
+		return (__s32)arg;
+	bpf_probe_read_kernel(&res, sizeof(res),
+			      (void *)arg + bpf_core_field_offset(struct io_uring_cqe, res));
+	return res;
 }
 
 /* 6.1, 7f203bc89eb6 ("cgroup: Replace cgroup->ancestor_ids[] with ->ancestors[]") */

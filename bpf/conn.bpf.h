@@ -3,7 +3,7 @@
 #ifndef CONNSNOOP_CONN_BPF_H
 #define CONNSNOOP_CONN_BPF_H
 
-#include "sock.bpf.h"
+#include "mptcp.bpf.h"
 
 /*
  * The record of a socket, or NULL. Where accept() is seen by the socket's address, the records of

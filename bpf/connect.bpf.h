@@ -19,7 +19,7 @@ static __always_inline struct conn *client_make(struct tcp_sock *tp, __u64 now_n
 		return NULL;
 	if (!init.owner.pid)
 		init.attr = ATTR_NONE;
-	init.id = sock_cookie((struct sock *)tp);
+	init.id = conn_id(tp);
 	init.lorigin = sock_lorigin((struct sock *)tp);
 	return conn_make_for(EVENT_CONNECT, tp, &init);
 }
@@ -43,8 +43,9 @@ static __always_inline void connect_tell(struct tcp_sock *tp, struct conn *c, co
 	struct event *e;
 
 	c->flags |= CONN_F_TOLD;
-	if (tuple_is_local(t))
-		peer_tell(t, c, 0);
+	peer_expect(tp, c, t,
+		    cfg.connect_late ? client_isn(tp, DIRECTION_OUT) : LOAD(tp, write_seq));
+	peer_tell_owner(t, c);
 	if (!wants(EVENT_CONNECT))
 		return;
 	e = conn_event_begin(EVENT_CONNECT, EVENT_HEAD_SIZE, c->start_ns, c, t);
@@ -55,23 +56,20 @@ static __always_inline void connect_tell(struct tcp_sock *tp, struct conn *c, co
 /* tcp_connect(): the SYN is about to leave, the socket pair is complete. */
 static __always_inline int handle_connect(struct tcp_sock *tp)
 {
-	struct conn *c = conn_find(tp);
 	struct tuple t = {};
+	struct conn *c;
 
-	if (cfg.owner_at_state) {
-		if (!c)
-			return 0;
-	} else {
-		c = client_make(tp, bpf_ktime_get_ns());
-		if (!c)
-			return 0;
-	}
+	if (is_further_subflow(tp))
+		return 0;
+	c = cfg.owner_at_state ? conn_find(tp) : client_make(tp, bpf_ktime_get_ns());
 	tuple_from_tcp(&t, tp);
-	if (tuple_wanted(&t, DIRECTION_OUT))
+	if (c && tuple_wanted(&t, DIRECTION_OUT)) {
 		connect_tell(tp, c, &t);
-	else
+		return 0;
+	}
+	if (c)
 		conn_drop(tp);
-	return 0;
+	return peer_tell_excluded(tp, &t, DIRECTION_OUT);
 }
 
 /* SYN_SENT -> ESTABLISHED, in whatever context the SYN+ACK came. */
@@ -96,7 +94,7 @@ static __noinline int handle_client_established(struct tcp_sock *tp, struct conn
 	c->flags |= CONN_F_OPEN;
 	if (!wants(EVENT_ESTABLISHED))
 		return 0;
-	peer_of_client(&t, c);
+	peer_find(&t, c);
 	e = conn_event_begin(EVENT_ESTABLISHED, EVENT_HEAD_SIZE, now_ns, c, &t);
 	if (!e)
 		return 0;
@@ -152,7 +150,7 @@ static __noinline int handle_old_connect(enum event_kind kind, struct tcp_sock *
 	tuple_from_tcp(&t, tp);
 	if (!conn_wanted(&none, &t))
 		return 0;
-	none.id = sock_cookie((struct sock *)tp);
+	none.id = conn_id(tp);
 	e = conn_event_begin(kind, EVENT_HEAD_SIZE, bpf_ktime_get_ns(), &none, &t);
 	if (!e)
 		return 0;
@@ -189,16 +187,18 @@ static __always_inline bool tuple_set_wanted(struct tuple *t, struct sock *sk,
  * connect() has failed before any SYN. @addr: what the process asked for, up to a sockaddr_in6 read
  * from where it was; @error: errno.
  */
-static __always_inline void connect_fail_locally(struct sock *sk, const struct sockaddr_in6 *addr,
-						 __u32 error)
+static __always_inline void connect_fail_locally(struct tcp_sock *tp,
+						 const struct sockaddr_in6 *addr, __u32 error)
 {
+	struct sock *sk = (struct sock *)tp;
 	struct owner owner;
 	struct tuple t = {};
 	struct event *e;
 
-	if (!wants(EVENT_FAIL))
+	if (!wants(EVENT_FAIL) || is_further_subflow(tp))
 		return;
-	tuple_from_sock(&t, sk, IPPROTO_TCP, LOAD(sk, __sk_common.skc_num));
+	tuple_from_tcp(&t, tp);
+	t.lport = LOAD(sk, __sk_common.skc_num);
 	if (!tuple_set_wanted(&t, sk, addr) || !tuple_wanted(&t, DIRECTION_OUT))
 		return;
 	if (!owner_current(&owner))
@@ -207,7 +207,7 @@ static __always_inline void connect_fail_locally(struct sock *sk, const struct s
 	if (!e)
 		return;
 	event_set_tuple(e, &t);
-	event_set_socket(e, sock_cookie(sk), &owner, ATTR_CONNECT, DIRECTION_OUT);
+	event_set_socket(e, conn_id(tp), &owner, ATTR_CONNECT, DIRECTION_OUT);
 	e->lorigin = sock_lorigin(sk);
 	e->error = error;
 	e->phase = PHASE_LOCAL;

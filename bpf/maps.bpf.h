@@ -25,6 +25,7 @@ enum role { ROLE_CLIENT = 1, ROLE_LISTENER, ROLE_CHILD, ROLE_ELSEWHERE /* see co
 #define CONN_F_ACCEPTED 4
 #define CONN_F_FIN_RECEIVED 8 /* the other end's FIN was the first */
 #define CONN_F_CLOSED 16      /* its `close` was emitted, or waits in late_closes */
+#define CONN_F_PEER_HERE 32   /* the other end may be on this machine */
 
 /* What is remembered of a TCP socket, from its first event to its last. */
 struct conn {
@@ -37,12 +38,13 @@ struct conn {
 	char closer_comm[COMM_LEN];
 	__u32 peer_pid;
 	char peer_comm[COMM_LEN];
+	__u32 client_isn; /* CONN_F_PEER_HERE: see peer.bpf.h */
 	__u8 role;
 	__u8 attr;
 	__u8 direction;
 	__u8 lorigin;
 	__u8 flags; /* CONN_F_* */
-	__u8 reserved[7];
+	__u8 reserved[3];
 };
 
 /* A UDP flow: one socket and one peer. */
@@ -159,22 +161,23 @@ SHARED struct {
 } late_closes SEC(".maps");
 
 /*
- * A connection inside this machine, as its one end sees it -> who that end is, for the other end
- * to print. Inserted by peer_tell(), read by peer_find(); the least recently used go.
+ * A connection inside this machine -> the processes at its ends, for each other to print. Inserted by
+ * peer_tell(), by the client as a rule, read by peer_find(); the least recently used go.
  */
 struct peer_key {
-	__u8 laddr[ADDR_LEN];
-	__u8 raddr[ADDR_LEN];
-	__u32 netns;
-	__u16 lport;
-	__u16 rport;
+	__u8 client_addr[ADDR_LEN];
+	__u8 server_addr[ADDR_LEN];
+	__u16 client_port;
+	__u16 server_port;
+	__u32 client_isn; /* sequence number of the client's SYN */
+};
+struct peer_end {
+	__u32 pid; /* 0: not known */
+	char comm[COMM_LEN];
 };
 struct peer {
-	__u64 id;	/* socket of this end */
-	__u64 other_id; /* socket of the other end, 0 if not known */
-	__u32 pid;
-	char comm[COMM_LEN];
-	__u32 reserved;
+	struct peer_end client;
+	struct peer_end server;
 };
 SHARED struct {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);

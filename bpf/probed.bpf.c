@@ -13,6 +13,8 @@ char LICENSE[] SEC("license") = "Dual BSD/GPL";
 /* --- arguments of a function, kept for its return ------------------------------------------- */
 
 enum function {
+	TCP_V4_PRE_CONNECT,
+	TCP_V6_PRE_CONNECT,
 	TCP_V4_CONNECT,
 	TCP_V6_CONNECT,
 	LISTEN_START,
@@ -76,8 +78,32 @@ static __always_inline int connect_return(enum function function, int ret)
 	bpf_probe_read_kernel(
 		&addr, call.arg[2] < sizeof(addr) ? sizeof(struct sockaddr_in) : sizeof(addr),
 		(void *)call.arg[1]);
-	connect_fail_locally(sk, &addr, -ret);
+	connect_fail_locally((struct tcp_sock *)sk, &addr, -ret);
 	return 0;
+}
+
+SEC("kprobe/tcp_v4_pre_connect")
+int BPF_KPROBE(tcp_v4_pre_connect_kprobe, struct sock *sk, struct sockaddr *uaddr, int len)
+{
+	return call_enter(TCP_V4_PRE_CONNECT, (__u64)sk, (__u64)uaddr, len);
+}
+
+SEC("kretprobe/tcp_v4_pre_connect")
+int BPF_KRETPROBE(tcp_v4_pre_connect_kretprobe, int ret)
+{
+	return connect_return(TCP_V4_PRE_CONNECT, ret);
+}
+
+SEC("kprobe/tcp_v6_pre_connect")
+int BPF_KPROBE(tcp_v6_pre_connect_kprobe, struct sock *sk, struct sockaddr *uaddr, int len)
+{
+	return call_enter(TCP_V6_PRE_CONNECT, (__u64)sk, (__u64)uaddr, len);
+}
+
+SEC("kretprobe/tcp_v6_pre_connect")
+int BPF_KRETPROBE(tcp_v6_pre_connect_kretprobe, int ret)
+{
+	return connect_return(TCP_V6_PRE_CONNECT, ret);
 }
 
 SEC("kprobe/tcp_v4_connect")
@@ -102,6 +128,18 @@ SEC("kretprobe/tcp_v6_connect")
 int BPF_KRETPROBE(tcp_v6_connect_kretprobe, int ret)
 {
 	return connect_return(TCP_V6_CONNECT, ret);
+}
+
+/*
+ * Not the return of inet_csk_accept(): each accept() that waits would hold one of the few slots that
+ * the kernel has for returns, and one that waited before the trace began would not be seen.
+ */
+SEC("kprobe/security_sock_graft")
+int BPF_KPROBE(security_sock_graft_kprobe, struct sock *sk)
+{
+	struct tcp_sock *tp = to_first_path(sk);
+
+	return tp ? handle_accept(tp) : 0;
 }
 
 SEC("kretprobe/inet_csk_accept")
@@ -169,6 +207,16 @@ int BPF_PROG(sys_exit_again_tp, struct pt_regs *regs, long ret)
 	long nr = SYSCALL_NR(regs);
 
 	return nr == SYS_ACCEPT || nr == SYS_ACCEPT4 ? accept_exit_again(ret) : 0;
+}
+
+/*
+ * An operation of io_uring is complete, in a task that has the process' files. Only accept() gives a
+ * descriptor of a child that is known and not accepted; what is a count of bytes is not that.
+ */
+SEC("tp_btf/io_uring_complete")
+int io_uring_complete_tp(unsigned long long *ctx)
+{
+	return accept_exit_again(uring_result(ctx));
 }
 
 /* --- UDP ------------------------------------------------------------------------------------ */
@@ -268,11 +316,15 @@ int sock_release_cgroup(struct bpf_sock *ctx)
 	return ALLOW;
 }
 
-/* Kernels and programs without bpf_get_socket_cookie(): make the kernel give each socket its own. */
+/*
+ * Kernels and programs without bpf_get_socket_cookie(): make the kernel give each socket its own. Not
+ * that of MPTCP, which may come to listen: see conn_id().
+ */
 SEC("cgroup/sock_create")
 int sock_create_cgroup(struct bpf_sock *ctx)
 {
-	bpf_get_socket_cookie(ctx);
+	if (ctx->protocol != IPPROTO_MPTCP)
+		bpf_get_socket_cookie(ctx);
 	return ALLOW;
 }
 

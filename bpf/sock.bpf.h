@@ -108,11 +108,19 @@ static __always_inline void tuple_from_sock(struct tuple *t, struct sock *sk, __
 		t->flags |= EVENT_F_REMOTE;
 }
 
+/* A TCP socket of the kernel's own, which serves one of MPTCP: see mptcp.bpf.h. */
+static __always_inline bool is_subflow(struct tcp_sock *tp)
+{
+	return bpf_core_field_exists(tp->is_mptcp) && LOAD(tp, is_mptcp);
+}
+
 /* inet_sport, not skc_num: that one is gone when the socket is about to be closed. */
 static __always_inline void tuple_from_tcp(struct tuple *t, struct tcp_sock *tp)
 {
 	tuple_from_sock(t, (struct sock *)tp, IPPROTO_TCP,
 			bpf_ntohs(LOAD(tp, inet_conn.icsk_inet.inet_sport)));
+	if (is_subflow(tp))
+		t->flags |= EVENT_F_MPTCP;
 }
 
 static __always_inline void tuple_set_listening(struct tuple *t)

@@ -7,7 +7,7 @@
 
 static __noinline int state_tell(struct tcp_sock *tp, struct conn *c, int old_state, int new_state)
 {
-	__u64 id = sock_cookie((struct sock *)tp);
+	__u64 id = conn_id(tp);
 	struct conn none = {};
 	struct tuple t = {};
 	struct event *e;
@@ -74,6 +74,8 @@ static __always_inline int handle_state(struct tcp_sock *tp, int old_state, int 
 	/* A listener's child has been copied from it, and has no cookie of its own and perhaps no peer
 	 * yet: it is born in SYN_RECV rather than changed to it. */
 	if (old_state == TCP_LISTEN && new_state == TCP_SYN_RECV)
+		return 0;
+	if (is_further_subflow(tp))
 		return 0;
 	if (new_state == TCP_SYN_SENT)
 		handle_syn_sent(tp);

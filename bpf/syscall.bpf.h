@@ -110,7 +110,7 @@ static __noinline int connect_exit(struct pt_regs *regs, long ret)
 	/* the process may have changed it since: then it has lied to itself */
 	if (bpf_probe_read_user(&addr, sizeof(addr), (void *)SYSCALL_ARG2(regs)))
 		bpf_probe_read_user(&addr, sizeof(struct sockaddr_in), (void *)SYSCALL_ARG2(regs));
-	connect_fail_locally((struct sock *)tp, &addr, -ret);
+	connect_fail_locally(tp, &addr, -ret);
 	return 0;
 }
 

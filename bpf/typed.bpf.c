@@ -20,7 +20,13 @@ int BPF_PROG(inet_sock_set_state_tp, struct sock *sk, int old_state, int new_sta
 {
 	struct tcp_sock *tp = bpf_skc_to_tcp_sock(sk);
 
-	return tp ? handle_state(tp, old_state, new_state) : 0;
+	if (tp)
+		return handle_state(tp, old_state, new_state);
+	/* its first path will be told under its cookie: see conn_id() */
+	if (sk->sk_protocol == IPPROTO_MPTCP && cfg.cookie_helper &&
+	    (new_state == TCP_SYN_SENT || new_state == TCP_ESTABLISHED))
+		bpf_get_socket_cookie(sk);
+	return 0;
 }
 
 /* All changes but those to LISTEN, which the kernel makes without it. */
@@ -64,17 +70,34 @@ int tcp_connect_sockops(struct bpf_sock_ops *ctx)
 	return 1;
 }
 
-/* All that fails before the SYN does so between here and tcp_connect(); the address is at hand. */
+/* All that fails before the SYN does so in these functions, with the address at hand. */
 static __always_inline int connect_return(struct sock *sk, void *uaddr, int len, int ret)
 {
 	struct sockaddr_in6 addr = {};
+	struct tcp_sock *tp;
 
 	if (ret >= 0)
 		return 0;
+	tp = bpf_skc_to_tcp_sock(sk);
+	if (!tp)
+		return 0;
 	bpf_probe_read_kernel(
 		&addr, len < (int)sizeof(addr) ? sizeof(struct sockaddr_in) : sizeof(addr), uaddr);
-	connect_fail_locally(sk, &addr, -ret);
+	connect_fail_locally(tp, &addr, -ret);
 	return 0;
+}
+
+/* A cgroup's rule may refuse; only its own version's comes here, mapped addresses included. */
+SEC("fexit/tcp_v4_pre_connect")
+int BPF_PROG(tcp_v4_pre_connect_fexit, struct sock *sk, struct sockaddr *uaddr, int len, int ret)
+{
+	return connect_return(sk, uaddr, len, ret);
+}
+
+SEC("fexit/tcp_v6_pre_connect")
+int BPF_PROG(tcp_v6_pre_connect_fexit, struct sock *sk, struct sockaddr *uaddr, int len, int ret)
+{
+	return connect_return(sk, uaddr, len, ret);
 }
 
 SEC("fexit/tcp_v4_connect")
@@ -92,7 +115,7 @@ int BPF_PROG(tcp_v6_connect_fexit, struct sock *sk, struct sockaddr *uaddr, int 
 	return connect_return(sk, uaddr, len, ret);
 }
 
-/* Where accept(), accept4() and io_uring's accept take the child from its listener's queue. */
+/* Where accept(), accept4() and io_uring's accept take the child from its listener's queue, MPTCP's too. */
 SEC("fexit/inet_csk_accept")
 int inet_csk_accept_fexit(unsigned long long *ctx)
 {
@@ -102,6 +125,15 @@ int inet_csk_accept_fexit(unsigned long long *ctx)
 	if (!sk)
 		return 0;
 	tp = bpf_skc_to_tcp_sock(sk);
+	return tp ? handle_accept(tp) : 0;
+}
+
+/* The next step: an accept() that waited before the trace began is seen to enter here. */
+SEC("fentry/security_sock_graft")
+int BPF_PROG(security_sock_graft_fentry, struct sock *sk)
+{
+	struct tcp_sock *tp = bpf_skc_to_tcp_sock(sk);
+
 	return tp ? handle_accept(tp) : 0;
 }
 

@@ -57,6 +57,9 @@ enum store {
 	STORE_SOCKET, /* socket storage: goes with the socket, inherited by its children */
 };
 
+/* Where the arguments of tp_btf/io_uring_complete have the result: see compat.bpf.h. */
+enum uring_args { URING_RESULT_THIRD, URING_RESULT_FOURTH, URING_CQE_THIRD };
+
 #pragma GCC diagnostic push
 #pragma GCC diagnostic error "-Wpadded"
 
@@ -79,7 +82,8 @@ struct config {
 	__u8 accept_by_syscall; /* accept() is seen at its exit, by address of the socket */
 	__u8 listen_at_state;	/* listen() has no hook of its own */
 	__u8 destroy_seen;	/* a socket's end is seen: see closing.bpf.h */
-	__u8 reserved[4];
+	__u8 uring_args;	/* enum uring_args */
+	__u8 reserved[3];
 };
 
 #pragma GCC diagnostic pop

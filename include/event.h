@@ -80,6 +80,7 @@ enum lost_reason {
 #define EVENT_F_MAPPED 1 /* the socket is AF_INET6, the addresses are IPv4 */
 #define EVENT_F_REMOTE 2 /* there is a remote side */
 #define EVENT_F_LOCAL 4	 /* the local address and port are known */
+#define EVENT_F_MPTCP 8	 /* of MPTCP: its first path, with the id of the process's socket */
 
 /*
  * A process as the connection's owner, in the initial pid namespace. pid 0: nobody known.

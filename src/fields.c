@@ -155,6 +155,13 @@ static bool get_mapped(const struct line *l, struct value *v)
 	return v->boolean;
 }
 
+static bool get_mptcp(const struct line *l, struct value *v)
+{
+	v->type = VALUE_BOOLEAN;
+	v->boolean = l->e->flags & EVENT_F_MPTCP;
+	return v->boolean;
+}
+
 static bool get_direction(const struct line *l, struct value *v)
 {
 	return set_word(v, names_direction(l->e->direction));
@@ -294,6 +301,7 @@ const struct field fields[] = {
 	STRING(rservice, 8, ALL, NEED_REMOTE, get_rservice, "service name of the remote port"),
 	STRING(lorigin, 7, ALL, NEED_LOCAL, get_lorigin, "who chose the port: dynamic or bound"),
 	BOOLEAN(mapped, 6, ALL, 0, get_mapped, "true: an IPv4 peer of an IPv6 socket"),
+	BOOLEAN(mptcp, 6, ALL, 0, get_mptcp, "true: MPTCP; the addresses are its first path's"),
 	STRING(direction, 9, ALL, 0, get_direction, "out or in"),
 	STRING(service, 8, ALL, 0, get_service, "service name of the server side's port"),
 	NUMBER(handshake_us, 12, TIMED, NEED_TCP, get_handshake, "SYN to ESTABLISHED"),

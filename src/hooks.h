@@ -12,8 +12,8 @@
 #include "event.h"
 #include "opts.h"
 
-#define WAY_CNT_MAX 4
-#define WAY_PROGRAMS_MAX 4
+#define WAY_CNT_MAX 7
+#define WAY_PROGRAMS_MAX 8
 
 enum hook_id {
 	HOOK_TCP_STATE,

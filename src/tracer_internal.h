@@ -9,16 +9,9 @@
 
 #include "hooks.h"
 #include "tracer.h"
+#include "tracer_features.h"
 
 #define PROGRAM_CNT_MAX 64
-
-/* What this kernel's helpers can do for programs of the tracing type. */
-struct features {
-	bool socket_storage; /* 5.11 */
-	bool task_btf;	     /* 5.11 */
-	bool cookie;	     /* 5.12 */
-	bool cheap_maps;     /* 6.1: hashes without preallocation are safe in tracing programs */
-};
 
 struct bpf_link;
 struct connsnoop_bpf;

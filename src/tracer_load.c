@@ -3,7 +3,6 @@
 #include "tracer_internal.h"
 
 #include <bpf/bpf.h>
-#include <bpf/btf.h>
 #include <bpf/libbpf.h>
 #include <errno.h>
 #include <stdio.h>
@@ -55,35 +54,6 @@ const char *tracer_last_message(void)
 	return last_message;
 }
 
-/* --- what the kernel can do ------------------------------------------------------------------ */
-
-static int features_detect(struct features *f)
-{
-	struct btf *btf;
-	int err;
-
-	libbpf_set_print(on_libbpf_message);
-	btf = btf__load_vmlinux_btf();
-	if (!btf) {
-		err = -errno;
-		log_err("this kernel offers no type information (/sys/kernel/btf/vmlinux); "
-			"connsnoop needs one that is built with CONFIG_DEBUG_INFO_BTF");
-		return err;
-	}
-	f->socket_storage =
-		btf__find_by_name_kind(btf, "bpf_sk_storage_get_tracing", BTF_KIND_FUNC) > 0;
-	f->task_btf = btf__find_by_name_kind(btf, "bpf_get_current_task_btf", BTF_KIND_FUNC) > 0;
-	f->cookie = btf__find_by_name_kind(btf, "bpf_get_socket_ptr_cookie", BTF_KIND_FUNC) > 0;
-	f->cheap_maps = btf__find_by_name_kind(btf, "bpf_mem_alloc", BTF_KIND_STRUCT) > 0;
-	btf__free(btf);
-	return 0;
-}
-
-static bool kernel_has_kprobes(void)
-{
-	return !access("/sys/bus/event_source/devices/kprobe/type", F_OK);
-}
-
 /* --- settings -------------------------------------------------------------------------------- */
 
 static bool plan_has_backend(const struct plan *plan, enum backend backend)
@@ -115,6 +85,7 @@ static void config_choose(struct config *cfg, const struct tracer *t, const stru
 	cfg->store = t->features.socket_storage && !kprobes ? STORE_SOCKET : STORE_HASH;
 	cfg->cookie_helper = t->features.cookie && !kprobes;
 	cfg->task_btf = t->features.task_btf;
+	cfg->uring_args = t->features.uring_args;
 	cfg->connect_late = way_is_bare(plan_way(plan, HOOK_TCP_CONNECT));
 	cfg->listen_at_state = way_is_bare(plan_way(plan, HOOK_TCP_LISTEN));
 	cfg->owner_at_state = sockops || cfg->connect_late || cfg->listen_at_state;
@@ -353,12 +324,14 @@ int tracer_load(struct tracer *t, const struct opts *opts)
 {
 	bool tcp = opts->filters.set & FILTER_TCP || !(opts->filters.set & FILTER_UDP);
 	bool udp = opts->filters.set & FILTER_UDP || !(opts->filters.set & FILTER_TCP);
-	int err = features_detect(&t->features);
+	int err;
 
+	libbpf_set_print(on_libbpf_message);
+	err = tracer_features(&t->features);
 	if (err)
 		return err;
 	plan_init(&t->plan, opts->events, tcp, udp, opts->backend);
-	if (!kernel_has_kprobes())
+	if (!t->features.kprobes)
 		plan_fail_backend(&t->plan, BACKEND_KPROBE, -ENOENT);
 	err = load_best(t, opts);
 	if (!err)
@@ -373,8 +346,9 @@ int tracer_try(const struct way *way, const char **stage)
 	int err = t ? 0 : -ENOMEM;
 
 	*stage = "open";
+	libbpf_set_print(on_libbpf_message);
 	if (!err)
-		err = features_detect(&t->features);
+		err = tracer_features(&t->features);
 	if (!err && !(t->skel = connsnoop_bpf__open()))
 		err = -errno;
 	if (err)
@@ -382,6 +356,7 @@ int tracer_try(const struct way *way, const char **stage)
 	bpf_object__for_each_program(p, t->skel->obj)
 		bpf_program__set_autoload(p, way_has(way, bpf_program__name(p)));
 	((struct config *)&t->skel->rodata->cfg)->events = ~0u;
+	((struct config *)&t->skel->rodata->cfg)->uring_args = t->features.uring_args;
 	if (!t->features.socket_storage)
 		bpf_map__set_autocreate(t->skel->maps.conns, false);
 	bpf_map__set_max_entries(t->skel->maps.events, sysconf(_SC_PAGESIZE));

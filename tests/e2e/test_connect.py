@@ -207,7 +207,6 @@ def test_fast_open_accepted(trace):
     ns.close()
 
 
-@pytest.mark.xfail(reason='a path of MPTCP is shown as a TCP connection of its own: README, limits')
 def test_mptcp(trace, netns):
     """One connection, proto tcp, with the id of the socket that the process holds."""
     with netns:

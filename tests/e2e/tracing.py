@@ -28,7 +28,7 @@ FIELDS = {name: (kind, SOCKET_EVENTS) for kind, names in {
     int: 'ipv id pid tid ppid uid netns lport rport',
     str: 'proto comm exe cgroup container attr laddr raddr lclass rclass lservice rservice lorigin '
          'rname direction service',
-    bool: 'mapped',
+    bool: 'mapped mptcp',
 }.items() for name in names.split()}
 FIELDS |= {
     'ts': (str, SOCKET_EVENTS | {'lost', 'summary'}),
