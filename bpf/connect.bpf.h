@@ -104,26 +104,38 @@ static __noinline int handle_client_established(struct tcp_sock *tp, struct conn
 }
 
 /*
- * SYN_SENT -> CLOSE. What failed before any SYN is told by handle_connect_return(), which knows
- * the errno. Without an error on the socket it was the process that gave up.
+ * Is the socket still within the connect() that has brought it to SYN_SENT? That marks it as
+ * connecting only when it has succeeded. MPTCP's own sockets are never marked.
+ */
+static __always_inline bool connect_has_not_returned(struct tcp_sock *tp)
+{
+	return !is_subflow(tp) &&
+	       LOAD(tp, inet_conn.icsk_inet.sk.sk_socket, state) == SS_UNCONNECTED;
+}
+
+/*
+ * SYN_SENT -> CLOSE. What fails within connect(), for want of a free port for one, is told by
+ * handle_connect_return(), which knows the errno. Else, without an error on the socket, it was the
+ * process that gave up.
  */
 static __noinline int handle_connect_failed(struct tcp_sock *tp, struct conn *c)
 {
 	__u32 error = LOAD(tp, inet_conn.icsk_inet.sk.sk_err);
+	bool within = !error && connect_has_not_returned(tp);
 	struct tuple t = {};
 	struct event *e;
 
 	if (!c)
 		return 0;
 	tuple_from_tcp(&t, tp);
-	if (cfg.connect_late && t.lport && tuple_wanted(&t, DIRECTION_OUT))
+	if (cfg.connect_late && !within && tuple_wanted(&t, DIRECTION_OUT))
 		connect_tell(tp, c, &t);
-	if (!(c->flags & CONN_F_TOLD) && cfg.accept_by_syscall) {
+	if (cfg.accept_by_syscall && within) {
 		__u64 pid_tgid = bpf_get_current_pid_tgid();
 
-		bpf_map_delete_elem(&connecting, &pid_tgid); /* no free port: it did fail here */
+		bpf_map_delete_elem(&connecting, &pid_tgid);
 	}
-	if (!(c->flags & CONN_F_TOLD) || !wants(EVENT_FAIL))
+	if (within || !(c->flags & CONN_F_TOLD) || !wants(EVENT_FAIL))
 		return 0;
 	e = conn_event_begin(EVENT_FAIL, EVENT_HEAD_SIZE, bpf_ktime_get_ns(), c, &t);
 	if (!e)
@@ -133,6 +145,17 @@ static __noinline int handle_connect_failed(struct tcp_sock *tp, struct conn *c)
 	e->retrans = LOAD(tp, total_retrans);
 	event_end(e);
 	return 0;
+}
+
+/* The error of a failed attempt waits on the socket: a next connect() only fetches it. */
+static __always_inline void connect_error_waits(struct tcp_sock *tp)
+{
+	__u64 addr = (__u64)tp, id;
+
+	if (!cfg.accept_by_syscall || !LOAD(tp, inet_conn.icsk_inet.sk.sk_err))
+		return;
+	id = conn_id(tp);
+	bpf_map_update_elem(&failed_connects, &addr, &id, BPF_ANY);
 }
 
 /*

@@ -232,6 +232,18 @@ SHARED struct {
 	__type(value, __u8);
 } connecting SEC(".maps");
 
+/*
+ * Address of a socket whose attempt has failed while nobody waited for it -> its id. The next connect()
+ * returns that error and begins nothing. Inserted by connect_error_waits(), deleted by the exit of
+ * connect(). Only with accept_by_syscall.
+ */
+SHARED struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 8192);
+	__type(key, __u64);
+	__type(value, __u64);
+} failed_connects SEC(".maps");
+
 /* UDP flows. Inserted by flow_open(), deleted by flow_close(): idle, or the socket is gone. */
 SHARED struct {
 	__uint(type, BPF_MAP_TYPE_HASH);

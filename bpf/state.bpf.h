@@ -40,6 +40,7 @@ static __always_inline void handle_closed(struct tcp_sock *tp, struct conn *c, i
 		break;
 	case TCP_SYN_SENT:
 	case TCP_SYN_RECV: /* simultaneous open; a child that dies here was never there */
+		connect_error_waits(tp);
 		if (c && c->role == ROLE_CLIENT)
 			handle_connect_failed(tp, c);
 		else if (old_state == TCP_SYN_SENT && LOAD(tp, inet_conn.icsk_inet.sk.sk_err))

@@ -72,7 +72,7 @@ static __noinline int accept_exit_again(long ret)
 
 /*
  * What a connect() returns that has not come to SYN_SENT: a local failure, unless it says that the
- * socket is busy with another attempt, or reports how that one ended.
+ * socket is busy with another attempt, or that the call made no sense.
  */
 static __always_inline bool connect_error_is_local(long error)
 {
@@ -82,7 +82,6 @@ static __always_inline bool connect_error_is_local(long error)
 	case EISCONN:
 	case EINTR:
 	case EFAULT:
-	case EINVAL:
 	case EBADF:
 	case EAFNOSUPPORT:
 	case ECONNREFUSED:
@@ -94,23 +93,43 @@ static __always_inline bool connect_error_is_local(long error)
 	return error < ERESTARTSYS;
 }
 
+/* Does this connect() fetch the error of an attempt that has failed before? */
+static __always_inline bool connect_error_fetched(struct tcp_sock *tp)
+{
+	__u64 addr = (__u64)tp, *id = bpf_map_lookup_elem(&failed_connects, &addr);
+	bool fetched = id && *id == conn_id(tp);
+
+	if (id)
+		bpf_map_delete_elem(&failed_connects, &addr);
+	return fetched;
+}
+
+/* The address that connect() was given; the process may have changed it since: it lies to itself. */
+static __always_inline bool connect_address(struct pt_regs *regs, struct sockaddr_in6 *addr)
+{
+	const void *user = (const void *)SYSCALL_ARG2(regs);
+
+	if ((__u32)SYSCALL_ARG3(regs) >= sizeof(*addr))
+		return !bpf_probe_read_user(addr, sizeof(*addr), user);
+	return (__u32)SYSCALL_ARG3(regs) >= sizeof(struct sockaddr_in) &&
+	       !bpf_probe_read_user(addr, sizeof(struct sockaddr_in), user) &&
+	       addr->sin6_family == AF_INET;
+}
+
 static __noinline int connect_exit(struct pt_regs *regs, long ret)
 {
 	__u64 pid_tgid = bpf_get_current_pid_tgid();
+	bool was_syn_sent = !bpf_map_delete_elem(&connecting, &pid_tgid);
 	struct sockaddr_in6 addr = {};
 	struct tcp_sock *tp;
 
-	if (!bpf_map_delete_elem(&connecting, &pid_tgid))
-		return 0;
-	if (ret >= 0 || !connect_error_is_local(-ret))
+	if (ret >= 0 || ret == -EINPROGRESS)
 		return 0;
 	tp = to_first_path(sock_of_fd(SYSCALL_ARG1(regs)));
-	if (!tp)
+	if (!tp || connect_error_fetched(tp) || was_syn_sent || !connect_error_is_local(-ret))
 		return 0;
-	/* the process may have changed it since: then it has lied to itself */
-	if (bpf_probe_read_user(&addr, sizeof(addr), (void *)SYSCALL_ARG2(regs)))
-		bpf_probe_read_user(&addr, sizeof(struct sockaddr_in), (void *)SYSCALL_ARG2(regs));
-	connect_fail_locally(tp, &addr, -ret);
+	if (connect_address(regs, &addr))
+		connect_fail_locally(tp, &addr, -ret);
 	return 0;
 }
 
