@@ -82,7 +82,7 @@ static __always_inline int handle_listen(struct tcp_sock *tp)
  * CLOSE -> LISTEN, in the task that called listen(). It may still fail, without its port: then the
  * record says that nothing was told.
  */
-static __noinline int handle_listen_state(struct tcp_sock *tp)
+SUBPROG int handle_listen_state(struct tcp_sock *tp)
 {
 	struct conn *c = listener_make(tp);
 
@@ -92,7 +92,7 @@ static __noinline int handle_listen_state(struct tcp_sock *tp)
 }
 
 /* LISTEN -> CLOSE. Without a record: it has listened since before the trace. */
-static __noinline int handle_unlisten(struct tcp_sock *tp, struct conn *c)
+SUBPROG int handle_unlisten(struct tcp_sock *tp, struct conn *c)
 {
 	struct conn none = {};
 	struct tuple t = {};
@@ -139,7 +139,7 @@ static __always_inline void child_inherit(struct conn *init, const struct conn *
 }
 
 /* SYN_RECV -> ESTABLISHED of a listener's child, in whatever context its last ACK came. */
-static __noinline int handle_child_established(struct tcp_sock *tp, const struct conn *clone)
+SUBPROG int handle_child_established(struct tcp_sock *tp, const struct conn *clone)
 {
 	struct conn init = {
 		.role = ROLE_CHILD,

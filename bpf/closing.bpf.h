@@ -80,7 +80,7 @@ static __always_inline void event_set_totals(struct event *e, struct tcp_sock *t
  * A child was reset while it waits for accept(), which will still return it: its `close` must
  * follow that `accept`. 0, or negative when there is no room to wait.
  */
-static __noinline long close_defer(struct tcp_sock *tp, struct conn *c, __u8 reason)
+SUBPROG long close_defer(struct tcp_sock *tp, struct conn *c, __u8 reason)
 {
 	__u64 addr = (__u64)tp;
 	struct event e = { .kind = EVENT_CLOSE };
@@ -148,7 +148,7 @@ static __always_inline void close_forget(struct tcp_sock *tp, const struct conn 
 }
 
 /* Send the `close`, if it is wanted. */
-static __noinline int close_tell(struct tcp_sock *tp, struct conn *c, __u8 reason)
+SUBPROG int close_tell(struct tcp_sock *tp, struct conn *c, __u8 reason)
 {
 	struct tuple t = {};
 	struct event *e;
@@ -190,7 +190,7 @@ static __always_inline bool handle_close(struct tcp_sock *tp, struct conn *c, in
 }
 
 /* The same of a connection without a record: it is older than the trace. */
-static __noinline int handle_old_close(struct tcp_sock *tp, int old_state)
+SUBPROG int handle_old_close(struct tcp_sock *tp, int old_state)
 {
 	struct conn none = { .id = conn_id(tp) };
 	__u32 error = LOAD(tp, inet_conn.icsk_inet.sk.sk_err);

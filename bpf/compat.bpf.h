@@ -81,13 +81,35 @@ static __always_inline __u64 cgroup_ancestor_id(struct cgroup *cgrp, __u32 level
 #define SYSCALL_ARG1(regs) ((regs)->di)
 #define SYSCALL_ARG2(regs) ((regs)->si)
 #define SYSCALL_ARG3(regs) ((regs)->dx)
-enum syscall_nr { SYS_CONNECT = 42, SYS_ACCEPT = 43, SYS_BIND = 49, SYS_ACCEPT4 = 288 };
+#define SYSCALL_ARG5(regs) ((regs)->r8)
+#define SYSCALL_ARG6(regs) ((regs)->r9)
+enum syscall_nr {
+	SYS_WRITE = 1,
+	SYS_CONNECT = 42,
+	SYS_ACCEPT = 43,
+	SYS_SENDTO = 44,
+	SYS_SENDMSG = 46,
+	SYS_BIND = 49,
+	SYS_ACCEPT4 = 288,
+	SYS_SENDMMSG = 307,
+};
 #elif defined(__TARGET_ARCH_arm64)
 #define SYSCALL_NR(regs) ((long)(regs)->syscallno)
 #define SYSCALL_ARG1(regs) ((regs)->orig_x0)
 #define SYSCALL_ARG2(regs) ((regs)->regs[1])
 #define SYSCALL_ARG3(regs) ((regs)->regs[2])
-enum syscall_nr { SYS_BIND = 200, SYS_ACCEPT = 202, SYS_CONNECT = 203, SYS_ACCEPT4 = 242 };
+#define SYSCALL_ARG5(regs) ((regs)->regs[4])
+#define SYSCALL_ARG6(regs) ((regs)->regs[5])
+enum syscall_nr {
+	SYS_WRITE = 64,
+	SYS_BIND = 200,
+	SYS_ACCEPT = 202,
+	SYS_CONNECT = 203,
+	SYS_SENDTO = 206,
+	SYS_SENDMSG = 211,
+	SYS_ACCEPT4 = 242,
+	SYS_SENDMMSG = 269,
+};
 #else
 #error "no system call numbers for this architecture"
 #endif

@@ -25,7 +25,7 @@ static __always_inline struct conn *client_make(struct tcp_sock *tp, __u64 now_n
 }
 
 /* CLOSE -> SYN_SENT, in the task that connects; the local port may not be known yet. */
-static __noinline int handle_syn_sent(struct tcp_sock *tp)
+SUBPROG int handle_syn_sent(struct tcp_sock *tp)
 {
 	if (cfg.accept_by_syscall) {
 		__u64 pid_tgid = bpf_get_current_pid_tgid();
@@ -73,7 +73,7 @@ static __always_inline int handle_connect(struct tcp_sock *tp)
 }
 
 /* SYN_SENT -> ESTABLISHED, in whatever context the SYN+ACK came. */
-static __noinline int handle_client_established(struct tcp_sock *tp, struct conn *c)
+SUBPROG int handle_client_established(struct tcp_sock *tp, struct conn *c)
 {
 	__u64 now_ns = bpf_ktime_get_ns();
 	struct tuple t = {};
@@ -118,7 +118,7 @@ static __always_inline bool connect_has_not_returned(struct tcp_sock *tp)
  * handle_connect_return(), which knows the errno. Else, without an error on the socket, it was the
  * process that gave up.
  */
-static __noinline int handle_connect_failed(struct tcp_sock *tp, struct conn *c)
+SUBPROG int handle_connect_failed(struct tcp_sock *tp, struct conn *c)
 {
 	__u32 error = LOAD(tp, inet_conn.icsk_inet.sk.sk_err);
 	bool within = !error && connect_has_not_returned(tp);
@@ -162,7 +162,7 @@ static __always_inline void connect_error_waits(struct tcp_sock *tp)
  * The outcome of a connect() that has no record: it began before the trace, or found no room. What
  * a filter has excluded, it excludes again.
  */
-static __noinline int handle_old_connect(enum event_kind kind, struct tcp_sock *tp, __u32 error)
+SUBPROG int handle_old_connect(enum event_kind kind, struct tcp_sock *tp, __u32 error)
 {
 	struct conn none = { .direction = DIRECTION_OUT };
 	struct tuple t = {};

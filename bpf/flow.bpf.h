@@ -11,7 +11,7 @@ struct datagram {
 	__u64 id;
 	__u64 now_ns;
 	__u32 bytes;
-	__u32 packets; /* 0: corked, more of the same datagram will follow */
+	__u32 packets; /* 0: a part, more of the same datagram will follow */
 	__u32 error;   /* errno: it was not sent */
 	__u8 received;
 	__u8 attr; /* of the running task, ATTR_NONE when that is not the owner */
@@ -39,7 +39,7 @@ static __always_inline struct event *flow_event_begin(enum event_kind kind, __u6
 }
 
 /* Remember that the socket has a flow, for its end: the first is found by itself. */
-static __noinline int udp_socket_add_flow(const struct flow_key *key)
+SUBPROG int udp_socket_add_flow(const struct flow_key *key)
 {
 	struct udp_socket *s;
 
@@ -51,10 +51,8 @@ static __noinline int udp_socket_add_flow(const struct flow_key *key)
 
 		bpf_map_update_elem(&udp_sockets, &key->id, &init, BPF_NOEXIST);
 		s = bpf_map_lookup_elem(&udp_sockets, &key->id);
-		if (!s) {
-			lost(EVENT_CLOSE, LOST_MAP);
-			return 0;
-		}
+		if (!s)
+			return 0; /* its flows will be closed when they are idle */
 	}
 	if (!s->flow_cnt)
 		s->first = *key;
@@ -98,9 +96,34 @@ static __always_inline void flow_tell(const struct flow *f, __u64 id)
 		event_end(e);
 }
 
+/* Ask the loader to sweep over all flows. */
+SUBPROG int sweep_ask(__u64 id)
+{
+	struct event *e = bpf_ringbuf_reserve(&events, EVENT_HEAD_SIZE, 0);
+
+	if (!e)
+		return -1; /* it will wake for what fills the buffer, and sweeps from time to time */
+	__builtin_memset(e, 0, EVENT_HEAD_SIZE);
+	e->kind = RECORD_SWEEP;
+	e->id = id;
+	bpf_ringbuf_submit(e, BPF_RB_FORCE_WAKEUP);
+	return 0;
+}
+
+/* One flow more. When there are many, the least recently used must go. */
+static __always_inline void flows_grow(__u64 id)
+{
+	__sync_fetch_and_add(&shared.flow_cnt, 1);
+	if (shared.flow_cnt < cfg.flows_mark || shared.sweep_asked)
+		return;
+	shared.sweep_asked = 1;
+	if (sweep_ask(id))
+		shared.sweep_asked = 0;
+}
+
 /* -EEXIST: another CPU was faster. */
-static __noinline long flow_insert(const struct flow_key *key, const struct datagram *d,
-				   const struct owner *owner, __u8 attr, bool wanted)
+SUBPROG long flow_insert(const struct flow_key *key, const struct datagram *d,
+			 const struct owner *owner, __u8 attr, bool wanted)
 {
 	struct flow init = { .attr = attr };
 	long err;
@@ -116,6 +139,8 @@ static __noinline long flow_insert(const struct flow_key *key, const struct data
 	else if (!owner_wanted(&init.owner))
 		init.shown = UNDECIDED;
 	err = bpf_map_update_elem(&flows, key, &init, BPF_NOEXIST);
+	if (!err)
+		flows_grow(key->id);
 	if (!err && init.shown == SHOWN)
 		flow_tell(&init, key->id);
 	else if (err && err != -EEXIST && init.shown == SHOWN)
@@ -139,7 +164,7 @@ static __always_inline struct flow *flow_open(const struct flow_key *key, const 
 }
 
 /* Its owner was not known when the other side began; now it sends or reads. */
-static __noinline int flow_adopt(struct flow *f, const struct datagram *d)
+SUBPROG int flow_adopt(struct flow *f, const struct datagram *d)
 {
 	bool wanted;
 
@@ -173,7 +198,7 @@ static __always_inline void flow_count(struct flow *f, const struct datagram *d)
 
 /* --datagrams */
 static __always_inline void datagram_tell(const struct datagram *d, const struct owner *owner,
-					  __u8 attr)
+					  __u8 attr, __u32 bytes)
 {
 	struct event *e = event_begin(EVENT_SEND, EVENT_HEAD_SIZE, d->now_ns);
 
@@ -181,13 +206,13 @@ static __always_inline void datagram_tell(const struct datagram *d, const struct
 		return;
 	event_set_tuple(e, &d->tuple);
 	event_set_socket(e, d->id, owner, attr, DIRECTION_OUT);
-	e->bytes = d->bytes;
+	e->bytes = bytes;
 	e->error = d->error;
 	event_end(e);
 }
 
 /* A datagram that was not sent is told, but begins no flow. */
-static __noinline int datagram_fail(const struct datagram *d)
+SUBPROG int datagram_fail(const struct datagram *d)
 {
 	struct owner owner;
 	__u8 attr;
@@ -195,11 +220,26 @@ static __noinline int datagram_fail(const struct datagram *d)
 	if (!d || !wants(EVENT_SEND) || !tuple_wanted(&d->tuple, DIRECTION_OUT))
 		return 0;
 	if (flow_owner(&owner, &attr, d))
-		datagram_tell(d, &owner, attr);
+		datagram_tell(d, &owner, attr, d->bytes);
 	return 0;
 }
 
-static __noinline int handle_datagram(const struct datagram *d)
+/* A part of a datagram was sent, with MSG_MORE or while the socket is corked: the rest will follow. */
+SUBPROG int flow_cork(const struct flow_key *key, struct flow *f, __u32 bytes)
+{
+	struct udp_socket *s;
+
+	if (!key || !f)
+		return 0;
+	f->corked = CORKED;
+	f->corked_bytes += bytes;
+	s = bpf_map_lookup_elem(&udp_sockets, &key->id);
+	if (s)
+		s->corked = *key;
+	return 0;
+}
+
+SUBPROG int handle_datagram(const struct datagram *d)
 {
 	struct flow_key key;
 	struct flow *f;
@@ -214,15 +254,46 @@ static __noinline int handle_datagram(const struct datagram *d)
 		return 0;
 	if (!f->attr && d->attr)
 		flow_adopt(f, d);
+	if (f->corked == UNCORKED && !d->received) {
+		f->corked = NOT_CORKED;
+		if (!d->bytes)
+			return 0; /* an empty last part, which pushed what was counted then */
+	}
 	flow_count(f, d);
+	if (!d->packets)
+		return flow_cork(&key, f, d->bytes);
 	if (wants(EVENT_SEND) && !d->received && f->shown == SHOWN)
-		datagram_tell(d, &f->owner, f->attr);
+		datagram_tell(d, &f->owner, f->attr, f->corked_bytes + d->bytes);
+	if (f->corked && !d->received) {
+		f->corked = NOT_CORKED;
+		f->corked_bytes = 0;
+	}
+	return 0;
+}
+
+/* setsockopt() sends what was put together, unless that is more than what was seen: @bytes. */
+SUBPROG int handle_uncorked(__u64 id, __u32 bytes)
+{
+	struct udp_socket *s = bpf_map_lookup_elem(&udp_sockets, &id);
+	struct datagram d = { .id = id, .now_ns = bpf_ktime_get_ns(), .packets = 1 };
+	struct flow_key key;
+	struct flow *f;
+
+	if (!s)
+		return 0;
+	key = s->corked;
+	f = bpf_map_lookup_elem(&flows, &key);
+	if (!f || f->corked != CORKED || f->corked_bytes != bytes)
+		return 0;
+	d.tuple = f->tuple;
+	handle_datagram(&d);
+	f->corked = UNCORKED;
 	return 0;
 }
 
 /* Tell the end of a flow and forget it. Its record may be used again at once: it is copied. */
-static __noinline int flow_close(const struct flow_key *key, const struct flow *live,
-				 const struct udp_end *end, __u8 reason)
+SUBPROG int flow_close(const struct flow_key *key, const struct flow *live,
+		       const struct udp_end *end, __u8 reason)
 {
 	struct event *e;
 	struct flow f;
@@ -232,6 +303,7 @@ static __noinline int flow_close(const struct flow_key *key, const struct flow *
 	f = *live;
 	if (bpf_map_delete_elem(&flows, key))
 		return 0;
+	__sync_fetch_and_add(&shared.flow_cnt, -1);
 	if (f.shown != SHOWN || !wants(EVENT_CLOSE) || !reason_wanted(reason))
 		return 0;
 	e = flow_event_begin(EVENT_CLOSE, sizeof(*e), end->ts_ns, &f, key->id);
@@ -251,8 +323,36 @@ static __noinline int flow_close(const struct flow_key *key, const struct flow *
 	return 0;
 }
 
-/* One flow of the sweep: has its socket gone, or has it been idle for too long? */
-static __always_inline void flow_sweep(const struct flow_key *key, const struct flow *f)
+/* 8 * log2 of the age, with three bits behind the point: see AGE_CNT. */
+static __always_inline __u32 age_of(__u64 ns)
+{
+	__u64 us = ns >> 10, rest = us;
+	__u32 log = 0;
+
+	for (int bits = 32; bits; bits /= 2) {
+		if (rest >> bits) {
+			rest >>= bits;
+			log += bits;
+		}
+	}
+	if (log < AGE_STEP_BITS)
+		return log << AGE_STEP_BITS;
+	return log << AGE_STEP_BITS | (us >> (log - AGE_STEP_BITS) & ((1 << AGE_STEP_BITS) - 1));
+}
+
+/* Is this one of the least recently used, which must go? */
+static __always_inline bool flow_is_evicted(__u32 age)
+{
+	if (age != shared.evict_age)
+		return age > shared.evict_age;
+	if (!shared.evict_cnt)
+		return false;
+	shared.evict_cnt--;
+	return true;
+}
+
+/* Has its socket gone, or has it been idle for too long? */
+static __always_inline void flow_sweep_ended(const struct flow_key *key, const struct flow *f)
 {
 	struct udp_end now = { .ts_ns = bpf_ktime_get_ns(), .closer_pid = f->owner.pid };
 	struct udp_end *end = bpf_map_lookup_elem(&dead_udp_sockets, &key->id);
@@ -260,6 +360,25 @@ static __always_inline void flow_sweep(const struct flow_key *key, const struct 
 	if (end)
 		flow_close(key, f, end, REASON_CLOSED);
 	else if (f->last_ns && now.ts_ns > f->last_ns && now.ts_ns - f->last_ns >= cfg.udp_idle_ns)
+		flow_close(key, f, &now, REASON_IDLE);
+}
+
+/* One flow of the sweep, which one task at a time makes. */
+static __always_inline void flow_sweep(const struct flow_key *key, const struct flow *f)
+{
+	struct udp_end now = { .ts_ns = shared.sweep_ns, .closer_pid = f->owner.pid };
+	__u32 age;
+
+	if (shared.sweep_mode == SWEEP_ENDED) {
+		flow_sweep_ended(key, f);
+		return;
+	}
+	if (!f->last_ns || f->last_ns >= now.ts_ns)
+		return; /* just made, or used since the sweep began */
+	age = age_of(now.ts_ns - f->last_ns) & (AGE_CNT - 1);
+	if (shared.sweep_mode == SWEEP_COUNT)
+		shared.flow_ages[age]++;
+	else if (flow_is_evicted(age))
 		flow_close(key, f, &now, REASON_IDLE);
 }
 

@@ -33,6 +33,12 @@
 #endif
 
 /*
+ * A function of its own for the verifier, with a frame of its own. `used`: else the compiler drops a
+ * result that no caller looks at, and the verifier rejects what then happens to be in its register.
+ */
+#define SUBPROG static __noinline __attribute__((used))
+
+/*
  * A pointer that the verifier knows by type, as the number that it is: arithmetic on the one is
  * forbidden, but not to read the other back from the stack.
  */

@@ -67,8 +67,9 @@ struct flow {
 	__u64 rx_packets;
 	__u8 attr;
 	__u8 direction;
-	__u8 shown; /* enum shown */
-	__u8 reserved[5];
+	__u8 shown;	    /* enum shown */
+	__u8 corked;	    /* a datagram is being put together, of corked_bytes so far */
+	__u32 corked_bytes; /* of the datagram that is being put together */
 };
 
 /*
@@ -77,11 +78,15 @@ struct flow {
  */
 enum shown { SHOWN, HIDDEN, UNDECIDED /* until its owner is known */ };
 
+/* Datagrams that are put together by MSG_MORE or UDP_CORK. */
+enum corked { NOT_CORKED, CORKED, UNCORKED /* by a push that sendmsg() may have made */ };
+
 /* A UDP socket that is bound to a port that it named, or has flows. */
 struct udp_socket {
-	struct owner owner;    /* who bound it; pid 0: not seen */
-	struct flow_key first; /* its first flow */
-	__u64 flow_cnt;	       /* flows ever opened, those that went idle included */
+	struct owner owner;	/* who bound it; pid 0: not seen */
+	struct flow_key first;	/* its first flow */
+	struct flow_key corked; /* the flow that was last sent a part of a datagram */
+	__u64 flow_cnt;		/* flows ever opened, those that went idle included */
 };
 
 SHARED const volatile struct config cfg;
@@ -244,7 +249,10 @@ SHARED struct {
 	__type(value, __u64);
 } failed_connects SEC(".maps");
 
-/* UDP flows. Inserted by flow_open(), deleted by flow_close(): idle, or the socket is gone. */
+/*
+ * UDP flows. Inserted by flow_open(), deleted by flow_close(): idle, or the socket is gone, or the
+ * least recently used when there are many.
+ */
 SHARED struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(max_entries, 16384);
@@ -255,7 +263,7 @@ SHARED struct {
 /* Socket cookie -> UDP socket. Inserted by flow_open(), handle_udp_bind(); deleted by
  * handle_udp_destroy(). */
 SHARED struct {
-	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(max_entries, 16384);
 	__type(key, __u64);
 	__type(value, struct udp_socket);

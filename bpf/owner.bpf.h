@@ -23,7 +23,7 @@ struct exe_buffer {
  * namespace. 0, or -1 when it does not fit or has no end. The length is kept in @r alone: in a
  * register, the verifier would follow each of its values through the loop.
  */
-static __noinline int path_components(struct path *path, struct exe_record *r)
+SUBPROG int path_components(struct path *path, struct exe_record *r)
 {
 	struct dentry *d = BPF_CORE_READ(path, dentry);
 	struct vfsmount *vfs = BPF_CORE_READ(path, mnt);
@@ -58,7 +58,7 @@ static __noinline int path_components(struct path *path, struct exe_record *r)
 }
 
 /* Send the path of @exe_file under @key. 0, or -1 when there was no room or no path. */
-static __noinline int exe_send(struct file *exe_file, __u64 key)
+SUBPROG int exe_send(struct file *exe_file, __u64 key)
 {
 	struct path *path = (void *)exe_file + bpf_core_field_offset(struct file, f_path);
 	struct exe_buffer *b = bpf_ringbuf_reserve(&events, sizeof(*b), 0);
@@ -150,7 +150,7 @@ static __always_inline void owner_read(struct owner *o, struct task_struct *task
  * works for it. All zero for a kernel thread. Here, where the task is at hand, its filters are
  * decided, once: 0 and all zero if they exclude it, so that owner_wanted() need not ask again.
  */
-static __noinline int owner_current(struct owner *o)
+SUBPROG int owner_current(struct owner *o)
 {
 	struct task_struct *task = (void *)bpf_get_current_task();
 

@@ -102,7 +102,7 @@ static __always_inline void peer_tell_owner(const struct tuple *t, const struct 
  * The running process has connected or accepted, and the filters exclude it: the other end may be
  * wanted all the same.
  */
-static __noinline int peer_tell_excluded(struct tcp_sock *tp, const struct tuple *t, __u8 direction)
+SUBPROG int peer_tell_excluded(struct tcp_sock *tp, const struct tuple *t, __u8 direction)
 {
 	struct peer_end me = {};
 

@@ -209,6 +209,18 @@ int BPF_PROG(sys_exit_again_tp, struct pt_regs *regs, long ret)
 	return nr == SYS_ACCEPT || nr == SYS_ACCEPT4 ? accept_exit_again(ret) : 0;
 }
 
+/* --datagrams alone asks for this one. */
+SEC("tp_btf/sys_exit")
+int BPF_PROG(sys_exit_send_tp, struct pt_regs *regs, long ret)
+{
+	long nr = SYSCALL_NR(regs);
+
+	if (ret >= 0 ||
+	    (nr != SYS_SENDTO && nr != SYS_SENDMSG && nr != SYS_SENDMMSG && nr != SYS_WRITE))
+		return 0;
+	return ret > -ERESTARTSYS ? send_exit(regs, nr, ret) : 0;
+}
+
 /*
  * An operation of io_uring is complete, in a task that has the process' files. Only accept() gives a
  * descriptor of a child that is known and not accepted; what is a count of bytes is not that.
@@ -222,9 +234,9 @@ int io_uring_complete_tp(unsigned long long *ctx)
 /* --- UDP ------------------------------------------------------------------------------------ */
 
 SEC("kprobe/udp_sendmsg")
-int BPF_KPROBE(udp_sendmsg_kprobe, struct sock *sk, struct msghdr *msg)
+int BPF_KPROBE(udp_sendmsg_kprobe, struct sock *sk, struct msghdr *msg, size_t len)
 {
-	return call_enter(UDP_SENDMSG, (__u64)sk, (__u64)msg, 0);
+	return call_enter(UDP_SENDMSG, (__u64)sk, (__u64)msg, len);
 }
 
 static __always_inline int udp_send_return(enum function function, int ret)
@@ -233,8 +245,8 @@ static __always_inline int udp_send_return(enum function function, int ret)
 
 	if (!call_leave(function, &call))
 		return 0;
-	return handle_udp_send((struct sock *)call.arg[0], (struct msghdr *)call.arg[1], ret,
-			       function == UDP_SENDMSG);
+	return handle_udp_send((struct sock *)call.arg[0], (struct msghdr *)call.arg[1],
+			       call.arg[2], ret, function == UDP_SENDMSG);
 }
 
 SEC("kretprobe/udp_sendmsg")
@@ -244,15 +256,27 @@ int BPF_KRETPROBE(udp_sendmsg_kretprobe, int ret)
 }
 
 SEC("kprobe/udpv6_sendmsg")
-int BPF_KPROBE(udpv6_sendmsg_kprobe, struct sock *sk, struct msghdr *msg)
+int BPF_KPROBE(udpv6_sendmsg_kprobe, struct sock *sk, struct msghdr *msg, size_t len)
 {
-	return call_enter(UDPV6_SENDMSG, (__u64)sk, (__u64)msg, 0);
+	return call_enter(UDPV6_SENDMSG, (__u64)sk, (__u64)msg, len);
 }
 
 SEC("kretprobe/udpv6_sendmsg")
 int BPF_KRETPROBE(udpv6_sendmsg_kretprobe, int ret)
 {
 	return udp_send_return(UDPV6_SENDMSG, ret);
+}
+
+SEC("kprobe/udp_push_pending_frames")
+int BPF_KPROBE(udp_push_pending_frames_kprobe, struct sock *sk)
+{
+	return handle_udp_push(sk);
+}
+
+SEC("kprobe/udp_v6_push_pending_frames")
+int BPF_KPROBE(udp_v6_push_pending_frames_kprobe, struct sock *sk)
+{
+	return handle_udp_push(sk);
 }
 
 SEC("kprobe/skb_consume_udp")

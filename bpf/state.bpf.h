@@ -5,7 +5,7 @@
 
 #include "accept.bpf.h"
 
-static __noinline int state_tell(struct tcp_sock *tp, struct conn *c, int old_state, int new_state)
+SUBPROG int state_tell(struct tcp_sock *tp, struct conn *c, int old_state, int new_state)
 {
 	__u64 id = conn_id(tp);
 	struct conn none = {};

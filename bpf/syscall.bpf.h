@@ -45,7 +45,7 @@ static __always_inline struct sock *sock_of_fd(__u32 fd)
 	return family == AF_INET || family == AF_INET6 ? sk : NULL;
 }
 
-static __noinline int accept_exit(long ret)
+SUBPROG int accept_exit(long ret)
 {
 	struct tcp_sock *tp;
 
@@ -56,7 +56,7 @@ static __noinline int accept_exit(long ret)
 }
 
 /* accept_exit() may have been here: only a child that is known and not accepted yet is told. */
-static __noinline int accept_exit_again(long ret)
+SUBPROG int accept_exit_again(long ret)
 {
 	struct tcp_sock *tp;
 	struct conn *c;
@@ -116,7 +116,7 @@ static __always_inline bool connect_address(struct pt_regs *regs, struct sockadd
 	       addr->sin6_family == AF_INET;
 }
 
-static __noinline int connect_exit(struct pt_regs *regs, long ret)
+SUBPROG int connect_exit(struct pt_regs *regs, long ret)
 {
 	__u64 pid_tgid = bpf_get_current_pid_tgid();
 	bool was_syn_sent = !bpf_map_delete_elem(&connecting, &pid_tgid);
@@ -133,16 +133,82 @@ static __noinline int connect_exit(struct pt_regs *regs, long ret)
 	return 0;
 }
 
-static __noinline int bind_exit(struct pt_regs *regs, long ret)
+/* Where the kernel has chosen the port, nothing is told, but what comes in has an owner. */
+SUBPROG int bind_exit(struct pt_regs *regs, long ret)
 {
+	struct owner owner;
 	struct sock *sk;
 
 	if (ret)
 		return 0;
 	sk = sock_of_fd(SYSCALL_ARG1(regs));
-	if (!sk || !(LOAD_BITS(sk, sk_userlocks) & SOCK_BINDPORT_LOCK))
+	if (!sk || LOAD(sk, sk_protocol) != IPPROTO_UDP)
 		return 0;
-	return handle_udp_bind(sk, LOAD(sk, __sk_common.skc_num));
+	if (sock_lorigin(sk) == LORIGIN_BOUND)
+		return handle_udp_bind(sk, LOAD(sk, __sk_common.skc_num));
+	owner_current(&owner);
+	udp_socket_own(sock_cookie(sk), &owner);
+	return 0;
+}
+
+/* As a process hands its messages to the kernel; sendmmsg() has an array of structs that begin so. */
+struct user_message {
+	struct sockaddr_in6 *name;
+	__s32 name_len;
+	__u32 padding;
+	struct iovec *parts;
+	__u64 part_cnt;
+};
+#define PART_CNT_MAX 8
+
+/* The peer and the size of what sendmsg() was given. */
+static __always_inline void message_read(const void *user, struct user_message *m, __u32 *bytes)
+{
+	bpf_probe_read_user(m, sizeof(*m), user);
+	for (__u32 i = 0; i < PART_CNT_MAX && i < m->part_cnt; i++) {
+		struct iovec part = {};
+
+		bpf_probe_read_user(&part, sizeof(part), m->parts + i);
+		*bytes += part.iov_len;
+	}
+}
+
+/* A datagram that could not be sent: the packet's own hook never sees it. */
+SUBPROG int send_exit(struct pt_regs *regs, long nr, long ret)
+{
+	struct datagram d = { .attr = ATTR_SEND, .error = -ret };
+	struct user_message m = {};
+	struct sockaddr_in6 addr = {};
+	struct sock *sk;
+
+	sk = sock_of_fd(SYSCALL_ARG1(regs));
+	if (!sk || LOAD(sk, sk_protocol) != IPPROTO_UDP)
+		return 0;
+	if (nr == SYS_SENDTO || nr == SYS_WRITE)
+		d.bytes = SYSCALL_ARG3(regs);
+	else
+		message_read((void *)SYSCALL_ARG2(regs), &m, &d.bytes);
+	if (nr == SYS_SENDTO) {
+		m.name = (void *)SYSCALL_ARG5(regs);
+		m.name_len = SYSCALL_ARG6(regs);
+	}
+	tuple_from_sock(&d.tuple, sk, IPPROTO_UDP, LOAD(sk, __sk_common.skc_num));
+	d.tuple.lorigin = sock_lorigin(sk);
+	if (m.name && m.name_len >= (int)sizeof(struct sockaddr_in)) {
+		bpf_probe_read_user(&addr,
+				    m.name_len >= (int)sizeof(addr) ? sizeof(addr) :
+								      sizeof(struct sockaddr_in),
+				    m.name);
+		if (addr.sin6_family == AF_INET || addr.sin6_family == AF_INET6)
+			tuple_set_peer(&d.tuple, &addr);
+	}
+	if (!(d.tuple.flags & EVENT_F_REMOTE))
+		return 0;
+	if (d.tuple.ipv == 4 && LOAD(sk, __sk_common.skc_family) == AF_INET6)
+		d.tuple.flags |= EVENT_F_MAPPED;
+	d.id = sock_cookie(sk);
+	d.now_ns = bpf_ktime_get_ns();
+	return datagram_fail(&d);
 }
 
 #endif

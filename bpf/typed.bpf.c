@@ -169,13 +169,26 @@ int BPF_PROG(tcp_v4_destroy_sock_fentry, struct sock *sk)
 SEC("fexit/udp_sendmsg")
 int BPF_PROG(udp_sendmsg_fexit, struct sock *sk, struct msghdr *msg, size_t len, int ret)
 {
-	return handle_udp_send(sk, msg, ret, true);
+	return handle_udp_send(sk, msg, len, ret, true);
 }
 
 SEC("fexit/udpv6_sendmsg")
 int BPF_PROG(udpv6_sendmsg_fexit, struct sock *sk, struct msghdr *msg, size_t len, int ret)
 {
-	return handle_udp_send(sk, msg, ret, false);
+	return handle_udp_send(sk, msg, len, ret, false);
+}
+
+/* What was put together is sent, by the last sendmsg() or by setsockopt(). */
+SEC("fentry/udp_push_pending_frames")
+int BPF_PROG(udp_push_pending_frames_fentry, struct sock *sk)
+{
+	return handle_udp_push(sk);
+}
+
+SEC("fentry/udp_v6_push_pending_frames")
+int BPF_PROG(udp_v6_push_pending_frames_fentry, struct sock *sk)
+{
+	return handle_udp_push(sk);
 }
 
 /* Both udp_recvmsg() and udpv6_recvmsg() end here with what they read, and with its headers. */

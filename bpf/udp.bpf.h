@@ -29,12 +29,47 @@ static __always_inline bool tuple_set_peer(struct tuple *t, const struct sockadd
 	return t->rport;
 }
 
-/* UDP_SEGMENT: the kernel cuts what one call sends into datagrams of this size. */
-static __always_inline __u32 datagram_count(struct sock *sk, __u32 bytes)
+#define SOL_UDP 17
+#define UDP_SEGMENT 103
+#define CMSG_CNT_MAX 4
+
+/* The size that the message itself gives for UDP_SEGMENT, among its first few options; 0: none. */
+static __always_inline __u32 message_segment_size(struct msghdr *msg)
 {
-	__u32 size = PROBE_LOAD((struct udp_sock *)sk, gso_size);
+	__u64 left = LOAD(msg, msg_controllen);
+	void *at = LOAD(msg, msg_control);
+
+	for (int i = 0; i < CMSG_CNT_MAX && left > sizeof(struct cmsghdr); i++) {
+		struct cmsghdr option = {};
+		__u16 size = 0;
+		__u64 step;
+
+		bpf_probe_read_kernel(&option, sizeof(option), at);
+		if (option.cmsg_level == SOL_UDP && option.cmsg_type == UDP_SEGMENT) {
+			bpf_probe_read_kernel(&size, sizeof(size), at + sizeof(option));
+			return size;
+		}
+		step = (option.cmsg_len + 7) & ~7ULL;
+		if (step < sizeof(option) || step > left)
+			break;
+		at += step;
+		left -= step;
+	}
+	return 0;
+}
+
+/* UDP_SEGMENT: the kernel cuts what one call sends into datagrams of this size. */
+static __always_inline __u32 datagram_count(struct sock *sk, struct msghdr *msg, __u32 bytes)
+{
+	__u32 size = message_segment_size(msg) ?: PROBE_LOAD((struct udp_sock *)sk, gso_size);
 
 	return size && bytes > size ? (bytes + size - 1) / size : 1;
+}
+
+/* What was sent waits for the rest of its datagram. */
+static __always_inline bool is_corked(struct sock *sk)
+{
+	return PROBE_LOAD((struct udp_sock *)sk, pending);
 }
 
 /*
@@ -42,7 +77,8 @@ static __always_inline __u32 datagram_count(struct sock *sk, __u32 bytes)
  * msg_name in its own, dead frame on some kernels: @inner says which one has returned, and IPv4 is
  * counted there.
  */
-static __always_inline int handle_udp_send(struct sock *sk, struct msghdr *msg, int ret, bool inner)
+static __always_inline int handle_udp_send(struct sock *sk, struct msghdr *msg, __u32 len, int ret,
+					   bool inner)
 {
 	struct datagram d = { .attr = ATTR_SEND };
 	struct sockaddr_in6 addr = {};
@@ -68,13 +104,34 @@ static __always_inline int handle_udp_send(struct sock *sk, struct msghdr *msg, 
 	d.id = sock_cookie(sk);
 	d.now_ns = bpf_ktime_get_ns();
 	if (ret < 0) {
+		d.bytes = len;
 		d.error = -ret;
 		return datagram_fail(&d);
 	}
 	d.bytes = ret;
-	if (!(LOAD(msg, msg_flags) & MSG_MORE))
-		d.packets = datagram_count(sk, ret);
+	if (!is_corked(sk))
+		d.packets = datagram_count(sk, msg, ret);
 	return handle_datagram(&d);
+}
+
+/*
+ * What was put together is about to be sent. If it is by setsockopt(), no sendmsg() will return and
+ * count it: then nothing was added to what has been seen.
+ */
+static __always_inline int handle_udp_push(struct sock *sk)
+{
+	if (LOAD(sk, sk_protocol) != IPPROTO_UDP || !is_corked(sk))
+		return 0;
+	return handle_uncorked(sock_cookie(sk),
+			       PROBE_LOAD((struct udp_sock *)sk, len) - sizeof(struct udphdr));
+}
+
+/* UDP_GRO: several datagrams are read as one. */
+static __always_inline __u32 datagrams_in(struct sk_buff *skb)
+{
+	struct skb_shared_info *info = (void *)LOAD(skb, head) + LOAD(skb, end);
+
+	return PROBE_LOAD(info, gso_segs) ?: 1;
 }
 
 /* Source and destination of a received datagram, from its own headers. */
@@ -112,7 +169,7 @@ static __always_inline bool tuple_from_skb(struct tuple *t, struct sk_buff *skb)
 /* skb_consume_udp(): a datagram has been read, in the task that reads. @len < 0: only peeked at. */
 static __always_inline int handle_udp_receive(struct sock *sk, struct sk_buff *skb, int len)
 {
-	struct datagram d = { .attr = ATTR_RECV, .received = 1, .packets = 1 };
+	struct datagram d = { .attr = ATTR_RECV, .received = 1 };
 
 	if (len < 0 || LOAD(sk, sk_protocol) != IPPROTO_UDP)
 		return 0;
@@ -123,6 +180,7 @@ static __always_inline int handle_udp_receive(struct sock *sk, struct sk_buff *s
 	d.id = sock_cookie(sk);
 	d.now_ns = bpf_ktime_get_ns();
 	d.bytes = LOAD(skb, len);
+	d.packets = datagrams_in(skb);
 	return handle_datagram(&d);
 }
 
@@ -148,40 +206,36 @@ static __always_inline void udp_port_tell(enum event_kind kind, struct sock *sk,
 	event_end(e);
 }
 
+/* Note whose the socket is, whoever reads or writes first. */
+SUBPROG long udp_socket_own(__u64 id, const struct owner *owner)
+{
+	struct udp_socket s = {};
+
+	if (!owner)
+		return -EINVAL;
+	s.owner = *owner;
+	return bpf_map_update_elem(&udp_sockets, &id, &s, BPF_ANY);
+}
+
 /* A UDP socket was bound to a port that the process named. */
 static __always_inline int handle_udp_bind(struct sock *sk, __u16 port)
 {
-	struct udp_socket s = {};
+	struct owner owner;
 	__u64 id;
 
 	if (!port || LOAD(sk, sk_protocol) != IPPROTO_UDP)
 		return 0;
 	id = sock_cookie(sk);
-	owner_current(&s.owner);
-	if (bpf_map_update_elem(&udp_sockets, &id, &s, BPF_ANY))
+	owner_current(&owner);
+	/* without a record unlisten has no owner, whom a filter may ask for */
+	if (udp_socket_own(id, &owner) && cfg.filters & FILTER_OWNER)
 		lost(EVENT_UNLISTEN, LOST_MAP);
-	udp_port_tell(EVENT_LISTEN, sk, port, id, &s.owner);
+	udp_port_tell(EVENT_LISTEN, sk, port, id, &owner);
 	return 0;
 }
 
-/* Several flows of one socket are found by a sweep over all: ask the loader for it. */
-static __always_inline void sweep_ask(__u64 id, const struct udp_end *end)
-{
-	struct event *e;
-
-	if (bpf_map_update_elem(&dead_udp_sockets, &id, end, BPF_ANY))
-		return; /* they will go idle */
-	e = bpf_ringbuf_reserve(&events, EVENT_HEAD_SIZE, 0);
-	if (!e)
-		return; /* the loader sweeps for idle flows in any case */
-	__builtin_memset(e, 0, EVENT_HEAD_SIZE);
-	e->kind = RECORD_SWEEP;
-	e->id = id;
-	event_end(e);
-}
-
 /* The flows of a socket that the running task closes. */
-static __noinline int udp_flows_close(__u64 id, const struct udp_socket *s)
+SUBPROG int udp_flows_close(__u64 id, const struct udp_socket *s)
 {
 	struct udp_end end = { .ts_ns = bpf_ktime_get_ns() };
 	struct flow_key first;
@@ -194,8 +248,9 @@ static __noinline int udp_flows_close(__u64 id, const struct udp_socket *s)
 	f = bpf_map_lookup_elem(&flows, &first);
 	if (f)
 		flow_close(&first, f, &end, REASON_CLOSED);
-	if (s->flow_cnt > 1)
-		sweep_ask(id, &end);
+	/* several flows of one socket are found by a sweep; without it they will go idle */
+	if (s->flow_cnt > 1 && !bpf_map_update_elem(&dead_udp_sockets, &id, &end, BPF_ANY))
+		sweep_ask(id);
 	return 0;
 }
 

@@ -65,8 +65,10 @@ enum uring_args { URING_RESULT_THIRD, URING_RESULT_FOURTH, URING_CQE_THIRD };
 
 /* Written once, before loading. */
 struct config {
-	__u64 cgroup_id;    /* FILTER_CGROUP: of the v2 hierarchy */
-	__u64 udp_idle_ns;  /* a flow with no datagram for so long has ended */
+	__u64 cgroup_id;   /* FILTER_CGROUP: of the v2 hierarchy */
+	__u64 udp_idle_ns; /* a flow with no datagram for so long has ended */
+	__u32 flows_mark;  /* with so many flows the least recently used must go */
+	__u32 reserved1;
 	__u32 events;	    /* 1 << enum event_kind */
 	__u32 filters;	    /* FILTER_* */
 	__u32 cgroup_level; /* its depth, 0 the root */
@@ -88,10 +90,31 @@ struct config {
 
 #pragma GCC diagnostic pop
 
+/*
+ * How long ago a flow was used, as a number that grows with it: 8 steps for each power of two
+ * microseconds. AGE_CNT is beyond the last.
+ */
+#define AGE_STEP_BITS 3
+#define AGE_CNT (64 << AGE_STEP_BITS)
+
+/* What the sweep over all flows does with each. */
+enum sweep_mode {
+	SWEEP_ENDED, /* closes it if its socket is gone or it is idle */
+	SWEEP_COUNT, /* counts it in flow_ages */
+	SWEEP_EVICT, /* closes it if it is older than evict_age, or of that age and evict_cnt lasts */
+};
+
 /* Both sides write this, in memory that both have mapped. */
 struct shared {
+	__u64 sweep_ns;	     /* CLOCK_MONOTONIC: ages are reckoned from here */
 	__u32 reader_sleeps; /* set by the reader before it waits; cleared by who wakes it */
 	__u32 hurry;	     /* set by who sees the mark passed; cleared by the reader */
+	__u32 flow_cnt;	     /* flows in the table; written by the programs alone */
+	__u32 sweep_asked;   /* set by who sees too many flows; cleared by the sweep */
+	__u32 sweep_mode;    /* enum sweep_mode */
+	__u32 evict_age;
+	__u32 evict_cnt;
+	__u32 flow_ages[AGE_CNT]; /* how many flows are of each age */
 };
 
 #endif

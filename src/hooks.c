@@ -111,8 +111,35 @@ const struct hook hooks[HOOK_CNT] = {
 			{ BACKEND_KPROBE, "kretprobe/udp{,v6}_sendmsg",
 			  { "udp_sendmsg_kprobe", "udp_sendmsg_kretprobe",
 			    "udpv6_sendmsg_kprobe", "udpv6_sendmsg_kretprobe" }, NULL },
-			{ BACKEND_TRACEPOINT, "cgroup_skb/egress", { "udp_egress_cgroup" },
-			  "no datagrams that could not be sent" },
+			{ BACKEND_TRACEPOINT, "cgroup_skb/egress", { "udp_egress_cgroup" }, NULL },
+		},
+	},
+	[HOOK_UDP_SEND_ERROR] = {
+		.name = "udp-send-error",
+		.missed_kind = EVENT_SEND,
+		.events = BIT(EVENT_SEND),
+		.lost = "datagrams that could not be sent",
+		.ways = {
+			{ BACKEND_FENTRY, "fexit/udp{,v6}_sendmsg",
+			  { "udp_sendmsg_fexit", "udpv6_sendmsg_fexit" }, NULL },
+			{ BACKEND_KPROBE, "kretprobe/udp{,v6}_sendmsg",
+			  { "udp_sendmsg_kprobe", "udp_sendmsg_kretprobe",
+			    "udpv6_sendmsg_kprobe", "udpv6_sendmsg_kretprobe" }, NULL },
+			{ BACKEND_TRACEPOINT, "tp_btf/sys_exit", { "sys_exit_send_tp" },
+			  "not of io_uring and 32-bit programs" },
+		},
+	},
+	[HOOK_UDP_UNCORK] = {
+		.name = "udp-uncork",
+		.missed_kind = EVENT_SEND,
+		.events = BIT(EVENT_FLOW) | BIT(EVENT_SEND) | BIT(EVENT_CLOSE),
+		.lost = "datagrams that setsockopt(UDP_CORK) sends, as packets",
+		.ways = {
+			{ BACKEND_FENTRY, "fentry/udp_{,v6_}push_pending_frames",
+			  { "udp_push_pending_frames_fentry", "udp_v6_push_pending_frames_fentry" }, NULL },
+			{ BACKEND_KPROBE, "kprobe/udp_{,v6_}push_pending_frames",
+			  { "udp_push_pending_frames_kprobe", "udp_v6_push_pending_frames_kprobe" }, NULL },
+			{ BACKEND_TRACEPOINT, "cgroup_skb/egress", { NULL }, NULL },
 		},
 	},
 	[HOOK_UDP_RECEIVE] = {
@@ -264,14 +291,4 @@ bool plan_uses(const struct plan *plan, const char *program)
 			return true;
 	}
 	return false;
-}
-
-uint32_t plan_missing(const struct plan *plan)
-{
-	uint32_t missing = 0;
-
-	for (int i = 0; i < HOOK_CNT; i++)
-		if (plan->wanted[i] && !plan_way(plan, i))
-			missing |= hooks[i].events;
-	return missing;
 }

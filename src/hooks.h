@@ -23,6 +23,8 @@ enum hook_id {
 	HOOK_TCP_LISTEN,
 	HOOK_TCP_DESTROY,
 	HOOK_UDP_SEND,
+	HOOK_UDP_SEND_ERROR,
+	HOOK_UDP_UNCORK,
 	HOOK_UDP_RECEIVE,
 	HOOK_UDP_BIND,
 	HOOK_UDP_CLOSE,
@@ -41,7 +43,7 @@ struct way {
 
 struct hook {
 	const char *name;
-	uint32_t events;  /* 1 << enum event_kind: these are missing, or wrong, without it */
+	uint32_t events;  /* 1 << enum event_kind: some of these are missing without it */
 	const char *lost; /* what else is missing without it, NULL: nothing */
 	enum event_kind missed_kind;  /* what a skipped run of its program counts as */
 	bool required;		      /* without it there is nothing to trace */
@@ -77,8 +79,5 @@ void plan_fail_backend(struct plan *plan, enum backend bad, int error);
 /* The best way that is left; NULL: none, or the hook is not wanted. */
 const struct way *plan_way(const struct plan *plan, enum hook_id hook);
 bool plan_uses(const struct plan *plan, const char *program);
-
-/* The kinds of events that are wanted and have no hook. */
-uint32_t plan_missing(const struct plan *plan);
 
 #endif

@@ -22,6 +22,7 @@ struct opts {
 	bool failed_only; /* --failed: of close, only the reasons that are failures */
 	enum backend backend;
 	uint64_t udp_idle_ns;
+	uint64_t udp_flows;    /* how many are remembered, 0: the default */
 	uint64_t duration_ns;  /* 0: until stopped */
 	uint64_t count;	       /* 0: no limit */
 	uint32_t buffer_bytes; /* 0: the default */

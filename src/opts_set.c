@@ -18,6 +18,8 @@
 #define TIME_MAX_S 1000000000u /* 31 years; as nanoseconds still far below 2^64 */
 #define BUFFER_MAX (1u << 30)
 #define LATENCY_MAX_MS 60000
+#define FLOWS_MIN 64
+#define FLOWS_MAX (1 << 22)
 
 static void *field(struct opt_ctx *c, const struct opt_row *row)
 {
@@ -245,6 +247,15 @@ int opt_set_count(struct opt_ctx *c, const struct opt_row *row, const char *arg)
 	if (!parse_uint(arg, 1, INT64_MAX, &c->o->count))
 		return 0;
 	log_err("--%s: '%.200s' is not a number of events, 1 or more", row->name, arg);
+	return -EINVAL;
+}
+
+int opt_set_flows(struct opt_ctx *c, const struct opt_row *row, const char *arg)
+{
+	if (!parse_uint(arg, FLOWS_MIN, FLOWS_MAX, &c->o->udp_flows))
+		return 0;
+	log_err("--%s: '%.200s' is not a number of flows from %d to %d", row->name, arg, FLOWS_MIN,
+		FLOWS_MAX);
 	return -EINVAL;
 }
 

@@ -137,34 +137,6 @@ int tracer__losses(struct tracer *t, struct losses *losses)
 	return 0;
 }
 
-/* Forget the sockets that a sweep has dealt with. */
-static void dead_sockets_forget(struct tracer *t)
-{
-	int fd = bpf_map__fd(t->skel->maps.dead_udp_sockets);
-	uint64_t id;
-
-	while (!bpf_map_get_next_key(fd, NULL, &id))
-		if (bpf_map_delete_elem(fd, &id))
-			return;
-}
-
-int tracer__sweep(struct tracer *t)
-{
-	char buf[64];
-	int fd;
-
-	if (!t->sweep)
-		return 0;
-	fd = bpf_iter_create(bpf_link__fd(t->sweep));
-	if (fd < 0)
-		return -errno;
-	while (read(fd, buf, sizeof(buf)) > 0)
-		;
-	close(fd);
-	dead_sockets_forget(t);
-	return 0;
-}
-
 const struct plan *tracer__plan(const struct tracer *t)
 {
 	return &t->plan;

@@ -38,7 +38,10 @@ void tracer__awake(struct tracer *t);
 
 int tracer__losses(struct tracer *t, struct losses *losses);
 
-/* Close the UDP flows that have ended: each becomes an event in the ring buffer. */
+/*
+ * Close the UDP flows that have ended, and if there are too many the least recently used: each becomes
+ * an event in the ring buffer. 0 or -errno.
+ */
 int tracer__sweep(struct tracer *t);
 
 /* --stats: for each program its runs, ns per run and missed runs. */

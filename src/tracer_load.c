@@ -17,6 +17,8 @@
 #define BUFFER_BYTES_DEFAULT (16u << 20)
 #define WAKEUP_DIVISOR 8 /* wake the reader early when so much of the buffer is full */
 #define LARGE_MAP_ENTRIES (1u << 18)
+#define FLOWS_CHEAP (1u << 18) /* --udp-flows, where a map takes memory as it fills */
+#define FLOWS_DEAR (1u << 14)
 #define ATTEMPT_CNT_MAX 32 /* of loading: each gives up at least one way */
 
 /* --- libbpf's messages: kept, to learn which program has failed ------------------------------ */
@@ -72,15 +74,23 @@ static bool way_is_bare(const struct way *way)
 	return way && !way->programs[0];
 }
 
+static uint32_t flows_max(const struct tracer *t, const struct opts *opts)
+{
+	return opts->udp_flows	      ? opts->udp_flows :
+	       t->features.cheap_maps ? FLOWS_CHEAP :
+					FLOWS_DEAR;
+}
+
 static void config_choose(struct config *cfg, const struct tracer *t, const struct opts *opts)
 {
 	const struct plan *plan = &t->plan;
 	bool kprobes = plan_has_backend(plan, BACKEND_KPROBE);
 	bool sockops = plan_uses(plan, "tcp_connect_sockops");
 
-	cfg->events = opts->events & ~plan_missing(plan);
+	cfg->events = opts->events;
 	cfg->failed_only = opts->failed_only;
 	cfg->udp_idle_ns = opts->udp_idle_ns;
+	cfg->flows_mark = flows_max(t, opts) / 4 * 3;
 	/* a kprobe knows a socket by its address alone, and has to find what the others keep */
 	cfg->store = t->features.socket_storage && !kprobes ? STORE_SOCKET : STORE_HASH;
 	cfg->cookie_helper = t->features.cookie && !kprobes;
@@ -93,15 +103,25 @@ static void config_choose(struct config *cfg, const struct tracer *t, const stru
 	cfg->destroy_seen = plan_way(plan, HOOK_TCP_DESTROY) != NULL;
 }
 
+static int make_cheap(struct bpf_map *map)
+{
+	return bpf_map__set_map_flags(map, BPF_F_NO_PREALLOC);
+}
+
 static int maps_configure(struct tracer *t, const struct opts *opts)
 {
 	uint32_t bytes = opts->buffer_bytes ?: BUFFER_BYTES_DEFAULT;
-	struct bpf_map *large[] = { t->skel->maps.conns_by_addr, t->skel->maps.flows };
 	int err = bpf_map__set_max_entries(t->skel->maps.events, bytes);
 
-	for (size_t i = 0; t->features.cheap_maps && i < sizeof(large) / sizeof(*large); i++) {
-		err = err ?: bpf_map__set_map_flags(large[i], BPF_F_NO_PREALLOC);
-		err = err ?: bpf_map__set_max_entries(large[i], LARGE_MAP_ENTRIES);
+	err = err ?: bpf_map__set_max_entries(t->skel->maps.flows, flows_max(t, opts));
+	if (t->features.cheap_maps) {
+		err = err ?: make_cheap(t->skel->maps.flows);
+		err = err ?: make_cheap(t->skel->maps.udp_sockets);
+		err = err ?: make_cheap(t->skel->maps.conns_by_addr);
+		err = err ?: bpf_map__set_max_entries(t->skel->maps.udp_sockets, LARGE_MAP_ENTRIES);
+		err = err   ?:
+			      bpf_map__set_max_entries(t->skel->maps.conns_by_addr,
+						       LARGE_MAP_ENTRIES);
 	}
 	if (t->features.socket_storage)
 		return err;

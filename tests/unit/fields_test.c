@@ -61,7 +61,7 @@ static void test_every_field_is_produced(void **state)
 		struct sample s = sample_new(kind);
 
 		if (kind != EVENT_LOST)
-			s.e->flags |= EVENT_F_MAPPED;
+			s.e->flags |= EVENT_F_MAPPED | EVENT_F_MPTCP;
 		s.line.cgroup = "/machine.slice/machine-web.scope";
 		for (size_t i = 0; i < field_cnt; i++) {
 			struct value v;

@@ -101,6 +101,7 @@ static bool is_datagrams(void) { return o.events == (EVENTS_DEFAULT | 1u << EVEN
 static bool is_duration(void) { return o.duration_ns == 2500000000ull; }
 static bool is_count(void) { return o.count == 5000000000ull; }
 static bool is_udp_idle(void) { return o.udp_idle_ns == 500000000ull; }
+static bool is_udp_flows(void) { return o.udp_flows == 1000; }
 static bool is_buffer(void) { return o.buffer_bytes == 64 * 1024; }
 static bool is_latency(void) { return o.latency_ms == 0; }
 static bool is_backend(void) { return o.backend == BACKEND_KPROBE; }
@@ -146,6 +147,7 @@ static const struct row_case {
 	{ "duration", is_duration, "2.5", "0", OPTS_RUN },
 	{ "count", is_count, "5000000000", "0", OPTS_RUN },
 	{ "udp-idle", is_udp_idle, "0.5", "0.0", OPTS_RUN },
+	{ "udp-flows", is_udp_flows, "1000", "63", OPTS_RUN },
 	{ "buffer", is_buffer, "64K", "48K", OPTS_RUN },
 	{ "latency", is_latency, "0", "60001", OPTS_RUN },
 	{ "backend", is_backend, "kprobe", "kprobes", OPTS_RUN },
