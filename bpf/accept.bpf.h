@@ -168,7 +168,6 @@ static __always_inline struct conn *accepted_make(struct tcp_sock *tp, const str
 		.role = ROLE_CHILD,
 		.direction = DIRECTION_IN,
 		.flags = CONN_F_OPEN,
-		.established_ns = bpf_ktime_get_ns(),
 	};
 
 	if (!tuple_wanted(t, DIRECTION_IN))

@@ -90,7 +90,8 @@ SUBPROG int handle_client_established(struct tcp_sock *tp, struct conn *c)
 		connect_tell(tp, c, &t);
 	}
 	c->established_ns = now_ns;
-	c->handshake_us = (now_ns - c->start_ns) / 1000;
+	if (c->start_ns) /* else it began before the trace */
+		c->handshake_us = (now_ns - c->start_ns) / 1000;
 	c->flags |= CONN_F_OPEN;
 	if (!wants(EVENT_ESTABLISHED))
 		return 0;

@@ -80,7 +80,7 @@ static __always_inline bool flow_owner(struct owner *owner, __u8 *attr, const st
 	s = bpf_map_lookup_elem(&udp_sockets, &d->id);
 	if (s && s->owner.pid) {
 		*owner = s->owner;
-		*attr = ATTR_LISTEN;
+		*attr = s->attr;
 	}
 	return true;
 }

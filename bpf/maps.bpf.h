@@ -26,6 +26,7 @@ enum role { ROLE_CLIENT = 1, ROLE_LISTENER, ROLE_CHILD, ROLE_ELSEWHERE /* see co
 #define CONN_F_FIN_RECEIVED 8 /* the other end's FIN was the first */
 #define CONN_F_CLOSED 16      /* its `close` was emitted, or waits in late_closes */
 #define CONN_F_PEER_HERE 32   /* the other end may be on this machine */
+#define CONN_F_SCANNED 64     /* found by the scan, which has not told it yet */
 
 /* What is remembered of a TCP socket, from its first event to its last. */
 struct conn {
@@ -81,12 +82,14 @@ enum shown { SHOWN, HIDDEN, UNDECIDED /* until its owner is known */ };
 /* Datagrams that are put together by MSG_MORE or UDP_CORK. */
 enum corked { NOT_CORKED, CORKED, UNCORKED /* by a push that sendmsg() may have made */ };
 
-/* A UDP socket that is bound to a port that it named, or has flows. */
+/* A UDP socket that was bound or found by the scan, or has flows. */
 struct udp_socket {
 	struct owner owner;	/* who bound it; pid 0: not seen */
 	struct flow_key first;	/* its first flow */
 	struct flow_key corked; /* the flow that was last sent a part of a datagram */
 	__u64 flow_cnt;		/* flows ever opened, those that went idle included */
+	__u8 attr;		/* how the owner is known */
+	__u8 reserved[7];
 };
 
 SHARED const volatile struct config cfg;
@@ -285,6 +288,17 @@ SHARED struct {
 	__type(key, __u64);
 	__type(value, struct udp_end);
 } dead_udp_sockets SEC(".maps");
+
+/*
+ * Ids of the connections that were closed while the scan ran, which must not come upon what is left of
+ * them. Inserted by handle_closed(), read by scan_mini_sock(); the least recently used go.
+ */
+SHARED struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 16384);
+	__type(key, __u64);
+	__type(value, __u8);
+} scan_closed SEC(".maps");
 
 /* The values of the filters, written once by src/tracer.c, read by filter.bpf.h. */
 SHARED struct {

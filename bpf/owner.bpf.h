@@ -57,24 +57,39 @@ SUBPROG int path_components(struct path *path, struct exe_record *r)
 	return -1;
 }
 
+/* Make the record of the path of @exe_file. 0, or -1 when there is no path or it does not fit. */
+static __always_inline int exe_fill(struct exe_record *r, struct file *exe_file, __u64 key)
+{
+	struct path *path = (void *)exe_file + bpf_core_field_offset(struct file, f_path);
+
+	if (path_components(path, r) || r->len > EXE_PATH_MAX)
+		return -1;
+	r->kind = RECORD_EXE;
+	r->key = key;
+	return 0;
+}
+
 /* Send the path of @exe_file under @key. 0, or -1 when there was no room or no path. */
 SUBPROG int exe_send(struct file *exe_file, __u64 key)
 {
-	struct path *path = (void *)exe_file + bpf_core_field_offset(struct file, f_path);
 	struct exe_buffer *b = bpf_ringbuf_reserve(&events, sizeof(*b), 0);
 	/* with a wakeup for each event the kernel wakes only for the first that waits: it may be this */
 	__u64 quiet = cfg.wakeup_bytes ? BPF_RB_NO_WAKEUP : 0;
 
 	if (!b)
 		return -1;
-	if (path_components(path, &b->record) || b->record.len > EXE_PATH_MAX) {
+	if (exe_fill(&b->record, exe_file, key)) {
 		bpf_ringbuf_discard(b, quiet);
 		return -1;
 	}
-	b->record.kind = RECORD_EXE;
-	b->record.key = key;
 	bpf_ringbuf_submit(b, quiet);
 	return 0;
+}
+
+/* Unique: no two CPUs share the low bits, and none is twice here in a nanosecond. */
+static __always_inline __u64 exe_key_make(void)
+{
+	return bpf_ktime_get_ns() << 8 | (bpf_get_smp_processor_id() & 0xff);
 }
 
 /* The key of the record that has the path of this process' executable; sends it the first time. */
@@ -87,14 +102,14 @@ static __always_inline __u64 exe_key(__u32 pid, __u64 start_ns, struct file *exe
 	known = bpf_map_lookup_elem(&exes, &pid);
 	if (known && known->start_ns == start_ns && known->exe_file == (__u64)exe_file)
 		return known->key;
-	/* unique: no two CPUs share the low bits, and none is twice here in a nanosecond */
-	sent.key = bpf_ktime_get_ns() << 8 | (bpf_get_smp_processor_id() & 0xff);
+	sent.key = exe_key_make();
 	if (exe_send(exe_file, sent.key))
 		sent.key = 0; /* the path stays unknown: it is not tried for each connection */
 	bpf_map_update_elem(&exes, &pid, &sent, BPF_ANY);
 	return sent.key;
 }
 
+/* All but exe_key. */
 #define OWNER_FROM_TASK(o, task, load)                                                             \
 	do {                                                                                       \
 		struct task_struct *leader = load(task, group_leader);                             \
@@ -105,9 +120,11 @@ static __always_inline __u64 exe_key(__u32 pid, __u64 start_ns, struct file *exe
 		(o)->uid = load(task, cred, uid.val);                                              \
 		(o)->cgroup_id = load(task, cgroups, dfl_cgrp, kn, id);                            \
 		bpf_probe_read_kernel_str((o)->comm, COMM_LEN, leader->comm);                      \
-		(o)->exe_key =                                                                     \
-			exe_key((o)->pid, load(leader, start_boottime), load(task, mm, exe_file)); \
 	} while (0)
+
+#define EXE_KEY_FROM_TASK(o, task, load)                                                           \
+	((o)->exe_key = exe_key((o)->pid, load(task, group_leader, start_boottime),                \
+				load(task, mm, exe_file)))
 
 /* Do the filters want what this process owns? */
 static __always_inline bool owner_passes(const struct owner *o, struct task_struct *task)
@@ -139,10 +156,12 @@ static __always_inline void owner_read(struct owner *o, struct task_struct *task
 		struct task_struct *typed = bpf_get_current_task_btf();
 
 		OWNER_FROM_TASK(o, typed, TYPED_LOAD);
+		EXE_KEY_FROM_TASK(o, typed, TYPED_LOAD);
 		return;
 	}
 #endif
 	OWNER_FROM_TASK(o, task, PROBE_LOAD);
+	EXE_KEY_FROM_TASK(o, task, PROBE_LOAD);
 }
 
 /*

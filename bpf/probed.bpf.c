@@ -6,6 +6,7 @@
  */
 #define PROBED
 #include "packet.bpf.h"
+#include "scan.bpf.h"
 #include "syscall.bpf.h"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
@@ -359,4 +360,29 @@ int cookie_sockops(struct bpf_sock_ops *ctx)
 	if (ctx->op == BPF_SOCK_OPS_PASSIVE_ESTABLISHED_CB)
 		bpf_get_socket_cookie(ctx);
 	return ALLOW;
+}
+
+/* --- what was there before, for kernels without bpf_sock_from_file() (5.11) --------------------- */
+
+SEC("iter/task_file")
+int scan_files_probed(struct bpf_iter__task_file *ctx)
+{
+	struct seq_file *seq = ctx->meta->seq;
+	struct task_struct *task = ctx->task;
+	struct file *file = ctx->file;
+	struct tcp_sock *tp;
+	struct owner owner;
+	struct sock *sk;
+
+	if (!task || !file)
+		return 0;
+	sk = sock_of_file(file);
+	if (!sk)
+		return 0;
+	tp = to_first_path(sk);
+	if (!tp && LOAD(sk, sk_protocol) != IPPROTO_UDP)
+		return 0;
+	if (!scan_owner(&owner, seq, task))
+		return 0;
+	return tp ? scan_tcp_sock(seq, tp, &owner) : scan_udp_sock(seq, sk, &owner);
 }

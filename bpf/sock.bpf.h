@@ -5,6 +5,11 @@
 
 #include "owner.bpf.h"
 
+static __always_inline bool is_inet(__u16 family)
+{
+	return family == AF_INET || family == AF_INET6;
+}
+
 /* ::ffff:0:0/96 */
 #define MAPPED_PREFIX_WORD2 bpf_htonl(0xffff)
 

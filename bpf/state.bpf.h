@@ -34,6 +34,12 @@ static __always_inline void handle_closed(struct tcp_sock *tp, struct conn *c, i
 {
 	bool done = true;
 
+	if (shared.scan_runs) {
+		__u64 id = conn_id(tp);
+		__u8 one = 1;
+
+		bpf_map_update_elem(&scan_closed, &id, &one, BPF_ANY);
+	}
 	switch (old_state) {
 	case TCP_LISTEN:
 		handle_unlisten(tp, c);

@@ -19,30 +19,30 @@ static __always_inline struct tcp_sock *to_first_path(struct sock *sk)
 	return to_tcp_sock(sk);
 }
 
-/* The struct sock behind a descriptor of the running task; NULL when it is no inet socket. */
+/* The struct sock behind a file; NULL when it is no inet socket. */
+static __always_inline struct sock *sock_of_file(struct file *file)
+{
+	/* any file has private data: only a socket's points back at it */
+	struct socket *socket = LOAD(file, private_data);
+	struct sock *sk;
+
+	if (!socket || LOAD(socket, file) != file)
+		return NULL;
+	sk = LOAD(socket, sk);
+	return sk && is_inet(LOAD(sk, __sk_common.skc_family)) ? sk : NULL;
+}
+
+/* The same of a descriptor of the running task. */
 static __always_inline struct sock *sock_of_fd(__u32 fd)
 {
 	struct task_struct *task = (void *)bpf_get_current_task();
 	struct fdtable *fdt = LOAD(task, files, fdt);
 	struct file **slot = LOAD(fdt, fd), *file = NULL;
-	struct socket *socket;
-	struct sock *sk;
-	__u16 family;
 
 	if (fd >= LOAD(fdt, max_fds))
 		return NULL;
 	bpf_probe_read_kernel(&file, sizeof(file), slot + fd);
-	if (!file)
-		return NULL;
-	/* any file has private data: only a socket's points back at it */
-	socket = LOAD(file, private_data);
-	if (!socket || LOAD(socket, file) != file)
-		return NULL;
-	sk = LOAD(socket, sk);
-	if (!sk)
-		return NULL;
-	family = LOAD(sk, __sk_common.skc_family);
-	return family == AF_INET || family == AF_INET6 ? sk : NULL;
+	return file ? sock_of_file(file) : NULL;
 }
 
 SUBPROG int accept_exit(long ret)
@@ -147,7 +147,7 @@ SUBPROG int bind_exit(struct pt_regs *regs, long ret)
 	if (sock_lorigin(sk) == LORIGIN_BOUND)
 		return handle_udp_bind(sk, LOAD(sk, __sk_common.skc_num));
 	owner_current(&owner);
-	udp_socket_own(sock_cookie(sk), &owner);
+	udp_socket_own(sock_cookie(sk), &owner, ATTR_LISTEN);
 	return 0;
 }
 

@@ -4,8 +4,7 @@
  * the iterator of the sweep. Each only unpacks its arguments; the handlers are in the headers.
  * Which of them are loaded is decided by the table in src/hooks.c.
  */
-#include "state.bpf.h"
-#include "udp.bpf.h"
+#include "scan.bpf.h"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
@@ -230,4 +229,77 @@ int flows_sweep(struct bpf_iter__bpf_map_elem *ctx)
 	key = *found;
 	flow_sweep(&key, f);
 	return 0;
+}
+
+/* --- what was there before: read once by the loader, when all else is attached ----------------- */
+
+/* Every file of every process, in whatever network namespace its socket is. */
+SEC("iter/task_file")
+int scan_files_typed(struct bpf_iter__task_file *ctx)
+{
+	struct seq_file *seq = ctx->meta->seq;
+	struct task_struct *task = ctx->task;
+	struct file *file = ctx->file;
+	struct socket *socket;
+	struct tcp_sock *tp;
+	struct owner owner;
+	struct sock *sk;
+
+	if (!task || !file)
+		return 0;
+	socket = bpf_sock_from_file(file);
+	if (!socket)
+		return 0;
+	sk = socket->sk;
+	if (!sk || !is_inet(sk->__sk_common.skc_family))
+		return 0;
+	tp = bpf_skc_to_tcp_sock(sk);
+	if (!tp && sk->sk_protocol != IPPROTO_UDP)
+		return 0;
+	if (!scan_owner(&owner, seq, task))
+		return 0;
+	return tp ? scan_tcp_sock(seq, tp, &owner) : scan_udp_sock(seq, sk, &owner);
+}
+
+static __always_inline __u64 common_cookie(struct sock_common *skc)
+{
+	return cfg.cookie_helper ? bpf_get_socket_cookie(skc) : sock_cookie((struct sock *)skc);
+}
+
+/* All of TCP in the loader's network namespace, what no process holds included. */
+SEC("iter/tcp")
+int scan_tcp(struct bpf_iter__tcp *ctx)
+{
+	struct sock_common *skc = ctx->sk_common;
+	struct seq_file *seq = ctx->meta->seq;
+	struct owner nobody = {};
+	struct tcp_timewait_sock *tw;
+	struct tcp_request_sock *request;
+	struct tcp_sock *tp;
+
+	if (!skc)
+		return 0;
+	tp = bpf_skc_to_tcp_sock(skc);
+	if (tp)
+		return scan_tcp_sock(seq, tp, &nobody);
+	tw = bpf_skc_to_tcp_timewait_sock(skc);
+	if (tw)
+		return scan_mini_sock(seq, (struct sock *)tw, common_cookie(skc), TCP_TIME_WAIT);
+	request = bpf_skc_to_tcp_request_sock(skc);
+	if (request)
+		return scan_mini_sock(seq, (struct sock *)request, common_cookie(skc),
+				      TCP_SYN_RECV);
+	return 0;
+}
+
+/* All of UDP there. */
+SEC("iter/udp")
+int scan_udp(struct bpf_iter__udp *ctx)
+{
+	struct udp_sock *up = ctx->udp_sk;
+	struct owner nobody = {};
+
+	if (!up || ((struct sock *)up)->sk_protocol != IPPROTO_UDP)
+		return 0;
+	return scan_udp_sock(ctx->meta->seq, (struct sock *)up, &nobody);
 }

@@ -186,7 +186,7 @@ static __always_inline int handle_udp_receive(struct sock *sk, struct sk_buff *s
 
 /* listen, unlisten */
 static __always_inline void udp_port_tell(enum event_kind kind, struct sock *sk, __u16 port,
-					  __u64 id, const struct owner *owner)
+					  __u64 id, const struct owner *owner, __u8 attr)
 {
 	struct tuple t = {};
 	struct event *e;
@@ -202,18 +202,19 @@ static __always_inline void udp_port_tell(enum event_kind kind, struct sock *sk,
 	if (!e)
 		return;
 	event_set_tuple(e, &t);
-	event_set_socket(e, id, owner, owner->pid ? ATTR_LISTEN : ATTR_NONE, DIRECTION_NONE);
+	event_set_socket(e, id, owner, owner->pid ? attr : ATTR_NONE, DIRECTION_NONE);
 	event_end(e);
 }
 
 /* Note whose the socket is, whoever reads or writes first. */
-SUBPROG long udp_socket_own(__u64 id, const struct owner *owner)
+SUBPROG long udp_socket_own(__u64 id, const struct owner *owner, __u8 attr)
 {
 	struct udp_socket s = {};
 
 	if (!owner)
 		return -EINVAL;
 	s.owner = *owner;
+	s.attr = attr;
 	return bpf_map_update_elem(&udp_sockets, &id, &s, BPF_ANY);
 }
 
@@ -228,9 +229,9 @@ static __always_inline int handle_udp_bind(struct sock *sk, __u16 port)
 	id = sock_cookie(sk);
 	owner_current(&owner);
 	/* without a record unlisten has no owner, whom a filter may ask for */
-	if (udp_socket_own(id, &owner) && cfg.filters & FILTER_OWNER)
+	if (udp_socket_own(id, &owner, ATTR_LISTEN) && cfg.filters & FILTER_OWNER)
 		lost(EVENT_UNLISTEN, LOST_MAP);
-	udp_port_tell(EVENT_LISTEN, sk, port, id, &owner);
+	udp_port_tell(EVENT_LISTEN, sk, port, id, &owner, ATTR_LISTEN);
 	return 0;
 }
 
@@ -261,14 +262,16 @@ static __always_inline int handle_udp_destroy(struct sock *sk)
 	__u64 id = sock_cookie(sk);
 	struct udp_socket *s = bpf_map_lookup_elem(&udp_sockets, &id);
 	struct owner owner = {};
+	__u8 attr = ATTR_NONE;
 
 	if (s) {
 		udp_flows_close(id, s);
 		owner = s->owner;
+		attr = s->attr;
 	}
 	/* the lock tells, not the record: the socket may be older than the trace */
 	if (port && sock_lorigin(sk) == LORIGIN_BOUND)
-		udp_port_tell(EVENT_UNLISTEN, sk, port, id, &owner);
+		udp_port_tell(EVENT_UNLISTEN, sk, port, id, &owner, attr);
 	if (s)
 		bpf_map_delete_elem(&udp_sockets, &id);
 	return 0;

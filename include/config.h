@@ -112,6 +112,7 @@ struct shared {
 	__u32 flow_cnt;	     /* flows in the table; written by the programs alone */
 	__u32 sweep_asked;   /* set by who sees too many flows; cleared by the sweep */
 	__u32 sweep_mode;    /* enum sweep_mode */
+	__u32 scan_runs;     /* the loader reads what was there before */
 	__u32 evict_age;
 	__u32 evict_cnt;
 	__u32 flow_ages[AGE_CNT]; /* how many flows are of each age */

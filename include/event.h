@@ -25,6 +25,7 @@ enum event_kind {
 	EVENT_FLOW,
 	EVENT_SEND,
 	EVENT_STATE,
+	EVENT_EXISTING,
 	EVENT_LOST,    /* made by the loader from the counters */
 	EVENT_SUMMARY, /* likewise */
 	EVENT_KIND_CNT,
@@ -41,6 +42,7 @@ enum attr {
 	ATTR_LISTENER, /* inherited from the listener: nobody has accepted yet */
 	ATTR_SEND,     /* sent the first datagram */
 	ATTR_RECV,     /* read the first datagram */
+	ATTR_SCAN,     /* held it when the trace began */
 	ATTR_CNT,
 };
 
@@ -100,7 +102,7 @@ struct owner {
 #pragma GCC diagnostic error "-Wpadded"
 
 /*
- * One line of the log. Only `close` is sent whole; the others end at EVENT_HEAD_SIZE.
+ * One line of the log. Only `close` and `existing` are sent whole; the others end at EVENT_HEAD_SIZE.
  * Addresses are in network byte order, an IPv4 address in the first four bytes; ports are in host
  * byte order. What a kind of event does not have is zero.
  */
@@ -130,9 +132,9 @@ struct event {
 	__u8 phase;	/* fail: enum phase */
 	__u8 reason;	/* close: enum close_reason */
 	__u8 old_state; /* state: the kernel's TCP_* */
-	__u8 new_state;
+	__u8 new_state; /* existing too */
 	__u8 reserved[2];
-	/* EVENT_HEAD_SIZE: from here on only in close */
+	/* EVENT_HEAD_SIZE: from here on only in close and existing */
 	__u64 duration_us; /* established, or first datagram, to closed */
 	__u64 tx_bytes;	   /* payload */
 	__u64 rx_bytes;

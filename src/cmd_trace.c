@@ -56,7 +56,8 @@ static uint64_t now_ns(void)
 static bool is_event(const struct event *e, size_t size)
 {
 	return e->kind < EVENT_KIND_CNT &&
-	       size >= (e->kind == EVENT_CLOSE ? sizeof(*e) : EVENT_HEAD_SIZE);
+	       size >= (e->kind == EVENT_CLOSE || e->kind == EVENT_EXISTING ? sizeof(*e) :
+									      EVENT_HEAD_SIZE);
 }
 
 /* Sweeps run only while there are flows that may end. */
@@ -311,6 +312,7 @@ int cmd_trace(const struct opts *opts, const struct services *services)
 	int err = trace_open(&t, services), close_err;
 
 	if (!err) {
+		t.err = tracer__scan(t.tracer);
 		run(&t);
 		finish(&t);
 		err = t.err;

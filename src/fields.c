@@ -3,6 +3,7 @@
 #include "fields.h"
 
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -17,6 +18,7 @@
 #define STATE (1u << EVENT_STATE)
 #define LOST (1u << EVENT_LOST)
 #define TIMED (1u << EVENT_ESTABLISHED | CLOSE)
+#define EXISTING (1u << EVENT_EXISTING)
 #define OPEN (1u << EVENT_ESTABLISHED | 1u << EVENT_ACCEPT | CLOSE)
 #define LINES ((1u << EVENT_SUMMARY) - 1)
 #define ALL (LINES & ~LOST) /* of a socket */
@@ -27,6 +29,7 @@ _Static_assert(EVENT_SUMMARY + 1 == EVENT_KIND_CNT, "summary is no line, and the
 #define NEED_REMOTE 4 /* there is a remote side */
 #define NEED_TCP 8
 #define NEED_NONZERO 16 /* 0 says: not known */
+#define NEED_TOTALS 32	/* the kernel has counted */
 
 static bool set_word(struct value *v, const char *word)
 {
@@ -175,7 +178,8 @@ static bool has_local(const struct event *e)
 bool field_server_port(const struct line *l, uint16_t *port, const char **service)
 {
 	const struct event *e = l->e;
-	bool listener = e->kind == EVENT_LISTEN || e->kind == EVENT_UNLISTEN;
+	bool listener = e->kind == EVENT_LISTEN || e->kind == EVENT_UNLISTEN ||
+			(e->kind == EVENT_EXISTING && !(e->flags & EVENT_F_REMOTE));
 
 	if (listener || e->direction == DIRECTION_IN) {
 		*port = e->lport;
@@ -235,6 +239,11 @@ static bool get_phase(const struct line *l, struct value *v)
 static bool get_peer_comm(const struct line *l, struct value *v)
 {
 	return l->e->peer_pid && set_comm(v, l->e->peer_comm);
+}
+
+static bool get_state(const struct line *l, struct value *v)
+{
+	return set_word(v, names_socket_state(l->e->proto, l->e->new_state));
 }
 
 static bool get_old_state(const struct line *l, struct value *v)
@@ -307,12 +316,16 @@ const struct field fields[] = {
 	NUMBER(handshake_us, 12, TIMED, NEED_TCP, get_handshake, "SYN to ESTABLISHED"),
 	MEMBER(duration_us, 11, CLOSE, NEED_NONZERO, duration_us,
 	       "established, or first datagram, to closed"),
-	MEMBER(tx_bytes, 8, CLOSE, 0, tx_bytes, "payload bytes sent"),
-	MEMBER(rx_bytes, 8, CLOSE, 0, rx_bytes, "payload bytes received"),
-	MEMBER(tx_packets, 10, CLOSE, 0, tx_packets, "segments or datagrams sent"),
-	MEMBER(rx_packets, 10, CLOSE, 0, rx_packets, "segments or datagrams received"),
-	MEMBER(retrans, 7, CLOSE | FAIL, NEED_TCP, retrans, "segments retransmitted"),
-	MEMBER(rtt_us, 6, CLOSE, NEED_TCP | NEED_NONZERO, rtt_us, "smoothed round-trip time"),
+	MEMBER(tx_bytes, 8, CLOSE | EXISTING, NEED_TOTALS, tx_bytes, "payload bytes sent"),
+	MEMBER(rx_bytes, 8, CLOSE | EXISTING, NEED_TOTALS, rx_bytes, "payload bytes received"),
+	MEMBER(tx_packets, 10, CLOSE | EXISTING, NEED_TOTALS, tx_packets,
+	       "segments or datagrams sent"),
+	MEMBER(rx_packets, 10, CLOSE | EXISTING, NEED_TOTALS, rx_packets,
+	       "segments or datagrams received"),
+	MEMBER(retrans, 7, CLOSE | FAIL | EXISTING, NEED_TCP | NEED_TOTALS, retrans,
+	       "segments retransmitted"),
+	MEMBER(rtt_us, 6, CLOSE | EXISTING, NEED_TCP | NEED_NONZERO, rtt_us,
+	       "smoothed round-trip time"),
 	STRING(reason, 14, CLOSE | LOST, 0, get_reason, "why it was closed; why events were lost"),
 	MEMBER(closer_pid, 10, CLOSE, NEED_NONZERO, closer_pid, "who closed it, if not the owner"),
 	STRING(closer_comm, 11, CLOSE, 0, get_closer_comm, "the name of that process"),
@@ -320,6 +333,7 @@ const struct field fields[] = {
 	STRING(phase, 9, FAIL, 0, get_phase, "how far it came: local, handshake, cancelled"),
 	MEMBER(peer_pid, 8, OPEN, NEED_NONZERO, peer_pid, "process at the other end, if here"),
 	STRING(peer_comm, 10, OPEN, 0, get_peer_comm, "the name of that process"),
+	STRING(state, 10, EXISTING, 0, get_state, "as ss spells it"),
 	STRING(old_state, 10, STATE, 0, get_old_state, "TCP state before"),
 	STRING(new_state, 10, STATE, 0, get_new_state, "TCP state after"),
 	MEMBER(backlog, 7, LISTEN, NEED_TCP, backlog, "connections that may wait for accept()"),
@@ -330,12 +344,21 @@ const struct field fields[] = {
 /* clang-format on */
 const size_t field_cnt = sizeof(fields) / sizeof(fields[0]);
 
+/* UDP keeps none of its own; a listener and what is left of a connection have none. */
+static bool has_totals(const struct event *e)
+{
+	return e->kind != EVENT_EXISTING ||
+	       (e->proto == IPPROTO_TCP && e->flags & EVENT_F_REMOTE &&
+		e->new_state != TCP_TIME_WAIT && e->new_state != TCP_SYN_RECV);
+}
+
 static bool needs_hold(unsigned int needs, const struct event *e)
 {
 	return !((needs & NEED_OWNER) && !e->owner.pid) &&
 	       !((needs & NEED_LOCAL) && !has_local(e)) &&
 	       !((needs & NEED_REMOTE) && !(e->flags & EVENT_F_REMOTE)) &&
-	       !((needs & NEED_TCP) && e->proto != IPPROTO_TCP);
+	       !((needs & NEED_TCP) && e->proto != IPPROTO_TCP) &&
+	       !((needs & NEED_TOTALS) && !has_totals(e));
 }
 
 static bool get_member(const struct field *f, const struct event *e, struct value *v)

@@ -195,6 +195,25 @@ const struct hook hooks[HOOK_CNT] = {
 			{ BACKEND_AUTO, "sockops/tcp_init_transfer", { "cookie_sockops" }, NULL },
 		},
 	},
+	[HOOK_SCAN_FILES] = {
+		.name = "scan-files",
+		.missed_kind = EVENT_EXISTING,
+		.events = BIT(EVENT_EXISTING),
+		.lost = "owners of the sockets that were there before",
+		.ways = {
+			{ BACKEND_AUTO, "iter/task_file", { "scan_files_typed" }, NULL },
+			{ BACKEND_AUTO, "iter/task_file", { "scan_files_probed" }, NULL },
+		},
+	},
+	[HOOK_SCAN_TABLES] = {
+		.name = "scan-tables",
+		.missed_kind = EVENT_EXISTING,
+		.events = BIT(EVENT_EXISTING),
+		.lost = "sockets that no process holds",
+		.ways = {
+			{ BACKEND_AUTO, "iter/tcp, iter/udp", { "scan_tcp", "scan_udp" }, NULL },
+		},
+	},
 };
 /* clang-format on */
 

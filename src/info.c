@@ -135,6 +135,19 @@ static void put_close(struct buf *b, const struct event *e)
 	}
 }
 
+static void put_existing(struct buf *b, const struct event *e)
+{
+	const char *state = names_socket_state(e->proto, e->new_state);
+
+	buf_put_str(b, state ? state : "?");
+	if (!e->tx_packets && !e->rx_packets)
+		return;
+	buf_put_char(b, ' ');
+	info_put_bytes(b, e->tx_bytes);
+	buf_put_char(b, '/');
+	info_put_bytes(b, e->rx_bytes);
+}
+
 static void put_established(struct buf *b, const struct event *e)
 {
 	buf_put_str(b, "in ");
@@ -205,6 +218,9 @@ bool info_put(struct buf *b, const struct line *l)
 		break;
 	case EVENT_STATE:
 		put_state(b, e);
+		break;
+	case EVENT_EXISTING:
+		put_existing(b, e);
 		break;
 	case EVENT_LOST:
 		put_lost(b, l);

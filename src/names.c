@@ -33,6 +33,7 @@ static const char *const kinds[] = {
 	[EVENT_FLOW] = "flow",
 	[EVENT_SEND] = "send",
 	[EVENT_STATE] = "state",
+	[EVENT_EXISTING] = "existing",
 	[EVENT_LOST] = "lost",
 	[EVENT_SUMMARY] = "summary",
 };
@@ -48,6 +49,7 @@ static const char *const attrs[] = {
 	[ATTR_LISTENER] = "listener",
 	[ATTR_SEND] = "send",
 	[ATTR_RECV] = "recv",
+	[ATTR_SCAN] = "scan",
 };
 /* clang-format on */
 TABLE_COVERS(attrs, ATTR_CNT);
@@ -172,6 +174,13 @@ const char *names_class(unsigned int port_class)
 const char *names_tcp_state(unsigned int state)
 {
 	return LOOK_UP(tcp_states, state);
+}
+
+const char *names_socket_state(unsigned int proto, unsigned int state)
+{
+	if (proto == IPPROTO_UDP && state == TCP_CLOSE)
+		return "UNCONN";
+	return names_tcp_state(state);
 }
 
 const char *names_proto(unsigned int proto)

@@ -16,8 +16,10 @@ const char *names_lost_reason(unsigned int reason);
 const char *names_lost_text(unsigned int reason); /* the same for people */
 const char *names_class(unsigned int port_class);
 const char *names_tcp_state(unsigned int state); /* the kernel's TCP_*, as ss spells them */
-const char *names_proto(unsigned int proto);	 /* IPPROTO_* */
-const char *names_errno(int err);		 /* ECONNREFUSED */
+/* The same of a socket that is looked at: a UDP socket has a peer or not. */
+const char *names_socket_state(unsigned int proto, unsigned int state);
+const char *names_proto(unsigned int proto); /* IPPROTO_* */
+const char *names_errno(int err);	     /* ECONNREFUSED */
 
 /* Back from the word; -1: no such word. */
 int names_event_kind(const char *name);

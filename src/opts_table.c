@@ -67,8 +67,8 @@ const struct opt_row opt_rows[] = {
 
 	{ "events", 'e', "LIST", TRACE, GROUP_TRACING, opt_set_events,
 	  .help = "only these kinds of event: connect, established, accept, fail, close, listen, "
-		  "unlisten, flow, send, state; the default is all but the last two. Events that "
-		  "were lost are always told" },
+		  "unlisten, flow, send, state, existing; the default is all but the last three. "
+		  "Events that were lost are always told" },
 	{ "failed", 'f', NULL, TRACE, GROUP_TRACING, opt_set_bool, IN_OPTS(failed_only),
 	  .value = true,
 	  .help = "only what failed: fail, and close with any reason but local, remote, idle and "
@@ -77,6 +77,9 @@ const struct opt_row opt_rows[] = {
 	  .help = "add an event for every TCP state change" },
 	{ "datagrams", 0, NULL, TRACE, GROUP_TRACING, opt_add_events, .value = 1u << EVENT_SEND,
 	  .help = "add an event for every UDP datagram, not only one for each flow" },
+	{ "existing", 0, NULL, TRACE, GROUP_TRACING, opt_add_events, .value = 1u << EVENT_EXISTING,
+	  .help = "begin with an event for every TCP and UDP socket that is there already, of all "
+		  "network namespaces, with its owner, state and totals so far" },
 	{ "duration", 'd', "SECONDS", TRACE, GROUP_TRACING, opt_set_seconds, IN_OPTS(duration_ns),
 	  .help = "stop after that time, as in 10 or 0.5" },
 	{ "count", 0, "N", TRACE, GROUP_TRACING, opt_set_count, .help = "stop after N events" },

@@ -36,6 +36,13 @@ void tracer__sleep(struct tracer *t);
 /* The reader is awake. */
 void tracer__awake(struct tracer *t);
 
+/*
+ * Find the sockets that are there already, for the owners of what they do later, and if `existing` is
+ * wanted hand an event for each to the function of tracer__open(). To be called once, before the first
+ * tracer__consume(). 0, or the negative result of the function; what could not be read is said on stderr.
+ */
+int tracer__scan(struct tracer *t);
+
 int tracer__losses(struct tracer *t, struct losses *losses);
 
 /*

@@ -51,6 +51,7 @@ int tracer_features(struct features *f)
 	}
 	f->socket_storage = has_function(btf, "bpf_sk_storage_get_tracing");
 	f->task_btf = has_function(btf, "bpf_get_current_task_btf");
+	f->sock_from_file = has_function(btf, "bpf_sock_from_file");
 	f->cookie = has_function(btf, "bpf_get_socket_ptr_cookie");
 	f->cheap_maps = btf__find_by_name_kind(btf, "bpf_mem_alloc", BTF_KIND_STRUCT) > 0;
 	f->uring_args = uring_args(btf);

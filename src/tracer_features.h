@@ -9,6 +9,7 @@
 struct features {
 	bool socket_storage; /* 5.11 */
 	bool task_btf;	     /* 5.11 */
+	bool sock_from_file; /* 5.11 */
 	bool cookie;	     /* 5.12 */
 	bool cheap_maps;     /* 6.1: hashes without preallocation are safe in tracing programs */
 	bool kprobes;

@@ -171,6 +171,12 @@ static struct bpf_link *attach_one(struct tracer *t, struct bpf_program *p)
 	return bpf_program__attach_cgroup(p, t->cgroup_fd);
 }
 
+/* Iterators are not called: they are read. */
+static bool is_iterator(const struct bpf_program *p)
+{
+	return !strncmp(bpf_program__section_name(p), "iter/", 5);
+}
+
 static int attach_all(struct tracer *t)
 {
 	struct bpf_program *p;
@@ -178,7 +184,7 @@ static int attach_all(struct tracer *t)
 	bpf_object__for_each_program(p, t->skel->obj) {
 		struct bpf_link *link;
 
-		if (!bpf_program__autoload(p) || p == t->skel->progs.flows_sweep)
+		if (!bpf_program__autoload(p) || is_iterator(p))
 			continue;
 		link = attach_one(t, p);
 		if (!link) {
@@ -244,6 +250,7 @@ static int load(struct tracer *t, const struct opts *opts)
 	t->ring = ring_buffer__new(bpf_map__fd(t->skel->maps.events), on_record, t, NULL);
 	if (!t->ring)
 		return -errno;
+	t->skel->bss->shared.scan_runs = 1;
 	err = sweep_attach(t);
 	return err ?: attach_all(t);
 }
@@ -351,8 +358,11 @@ int tracer_load(struct tracer *t, const struct opts *opts)
 	if (err)
 		return err;
 	plan_init(&t->plan, opts->events, tcp, udp, opts->backend);
+	t->plan.wanted[HOOK_SCAN_FILES] = true; /* for the owners, even if nothing is printed */
 	if (!t->features.kprobes)
 		plan_fail_backend(&t->plan, BACKEND_KPROBE, -ENOENT);
+	if (!t->features.sock_from_file)
+		plan_fail(&t->plan, "scan_files_typed", -ENOENT);
 	err = load_best(t, opts);
 	if (!err)
 		warn_missing(&t->plan, opts->events);

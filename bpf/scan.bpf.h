@@ -1,0 +1,292 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * The sockets that were there before the trace. All hooks are attached when the scan begins, so a socket
+ * has its record by one of the two, and is told by the one that made it. First the files of every
+ * process, which know the owners in all network namespaces; then, where existing sockets are to be
+ * printed, the tables of each namespace, for those that no process holds.
+ */
+#ifndef CONNSNOOP_SCAN_BPF_H
+#define CONNSNOOP_SCAN_BPF_H
+
+#include "state.bpf.h"
+#include "udp.bpf.h"
+
+#define SOCK_DEAD_BIT 0 /* enum sock_flags: no process holds it any more */
+#define SOCK_BINDADDR_LOCK 4
+
+/* The one scan that runs, and what it is about to write. */
+struct scratch {
+	struct event event;
+	struct exe_buffer exe;
+	__u32 last_pid; /* whose exe_record was written last */
+};
+
+/* Written and read by the scan alone. */
+SHARED struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct scratch);
+} scan_scratch SEC(".maps");
+
+static __always_inline struct scratch *scratch(void)
+{
+	__u32 zero = 0;
+
+	return bpf_map_lookup_elem(&scan_scratch, &zero);
+}
+
+/* --- owners ---------------------------------------------------------------------------------- */
+
+/* Write the path of the process's executable, once for each process: the scan goes by process. */
+SUBPROG __u64 scan_exe(struct seq_file *seq, struct task_struct *task, __u32 pid)
+{
+	struct file *exe_file = PROBE_LOAD(task, mm, exe_file);
+	__u64 start_ns = PROBE_LOAD(task, group_leader, start_boottime);
+	struct scratch *x = scratch();
+	struct exe_sent *known, sent = { .start_ns = start_ns, .exe_file = (__u64)exe_file };
+	__u32 len;
+
+	if (!exe_file || !x)
+		return 0;
+	known = bpf_map_lookup_elem(&exes, &pid);
+	if (known && known->start_ns == start_ns && known->exe_file == (__u64)exe_file)
+		sent.key = known->key;
+	else
+		sent.key = exe_key_make();
+	if (x->last_pid == pid || exe_fill(&x->exe.record, exe_file, sent.key))
+		return sent.key;
+	len = x->exe.record.len;
+	if (len > EXE_PATH_MAX || bpf_seq_write(seq, &x->exe.record, EXE_HEAD_SIZE + len))
+		return sent.key; /* no room: the kernel will come again with the same file */
+	x->last_pid = pid;
+	bpf_map_update_elem(&exes, &pid, &sent, BPF_ANY);
+	return sent.key;
+}
+
+/* The process as an owner; 0: the filters exclude it. */
+SUBPROG int scan_owner(struct owner *o, struct seq_file *seq, struct task_struct *task)
+{
+	if (!o)
+		return 0;
+	__builtin_memset(o, 0, sizeof(*o));
+	OWNER_FROM_TASK(o, task, PROBE_LOAD);
+	o->tid = o->pid; /* a file is its process's, not a thread's */
+	if (cfg.filters & FILTER_OWNER && !owner_passes(o, task))
+		return 0;
+	o->exe_key = scan_exe(seq, task, o->pid);
+	return 1;
+}
+
+static __always_inline void existing_init(struct event *e, const struct tuple *t, __u64 id,
+					  const struct owner *owner, __u8 attr, __u8 direction)
+{
+	__builtin_memset(e, 0, sizeof(*e));
+	e->kind = EVENT_EXISTING;
+	e->ts_ns = bpf_ktime_get_ns();
+	event_set_tuple(e, t);
+	event_set_socket(e, id, owner, attr, direction);
+}
+
+/* --- TCP ------------------------------------------------------------------------------------- */
+
+/* Opened from here or accepted? A child keeps its listener's backlog, and never a port's lock. */
+static __always_inline __u8 scan_direction(struct tcp_sock *tp)
+{
+	__u32 locks = LOAD_BITS((struct sock *)tp, sk_userlocks);
+
+	if (LOAD(tp, inet_conn.icsk_inet.sk.__sk_common.skc_state) == TCP_SYN_SENT ||
+	    locks & SOCK_BINDPORT_LOCK)
+		return DIRECTION_OUT;
+	if (LOAD(tp, inet_conn.icsk_inet.sk.sk_max_ack_backlog))
+		return DIRECTION_IN;
+	/* listen(0) is left, or bind() to an address alone: only connect() marks its ports by -1 */
+	if (LOAD(tp, inet_conn.icsk_bind_hash, fastreuse) < 0 || locks & SOCK_BINDADDR_LOCK)
+		return DIRECTION_OUT;
+	return DIRECTION_IN;
+}
+
+/* A child that waits for accept() has no struct socket yet; one that was closed is dead. */
+static __always_inline bool scan_is_accepted(struct tcp_sock *tp)
+{
+	return LOAD(tp, inet_conn.icsk_inet.sk.sk_socket) ||
+	       LOAD(tp, inet_conn.icsk_inet.sk.__sk_common.skc_flags) >> SOCK_DEAD_BIT & 1;
+}
+
+/* Whom a connection belongs to that nobody has accepted: who listens on its port, if that is one. */
+static __always_inline __u8 scan_listener(struct owner *owner, const struct tuple *t)
+{
+	struct listening_port key = { .netns = t->netns, .lport = t->lport };
+	struct port_owner *l = bpf_map_lookup_elem(&listeners, &key);
+
+	if (!l || l->socket_cnt != 1 || !l->owner.pid)
+		return ATTR_NONE;
+	*owner = l->owner;
+	return ATTR_LISTENER;
+}
+
+static __always_inline void scan_conn_init(struct conn *c, struct tcp_sock *tp, __u8 state)
+{
+	c->attr = c->owner.pid ? ATTR_SCAN : ATTR_NONE;
+	c->id = conn_id(tp);
+	c->flags = CONN_F_SCANNED;
+	if (state == TCP_LISTEN) {
+		c->role = ROLE_LISTENER;
+		c->lorigin = sock_lorigin((struct sock *)tp);
+		return;
+	}
+	c->direction = scan_direction(tp);
+	c->role = c->direction == DIRECTION_OUT ? ROLE_CLIENT : ROLE_CHILD;
+	if (c->role == ROLE_CLIENT)
+		c->lorigin = sock_lorigin((struct sock *)tp);
+	else if (scan_is_accepted(tp))
+		c->flags |= CONN_F_ACCEPTED;
+	if (state != TCP_SYN_SENT)
+		c->flags |= CONN_F_OPEN;
+	if (state == TCP_CLOSE_WAIT || state == TCP_LAST_ACK)
+		c->flags |= CONN_F_FIN_RECEIVED;
+}
+
+/* The record of a socket that has none; NULL when it is not wanted. */
+SUBPROG struct conn *scan_conn_make(struct tcp_sock *tp, const struct owner *owner)
+{
+	__u8 state = LOAD(tp, inet_conn.icsk_inet.sk.__sk_common.skc_state);
+	struct conn init = {};
+	struct tuple t = {};
+
+	if (!owner)
+		return NULL;
+	init.owner = *owner;
+	scan_conn_init(&init, tp, state);
+	tuple_from_tcp(&t, tp);
+	if (state == TCP_LISTEN) {
+		tuple_set_listening(&t);
+		if (cfg.store == STORE_HASH || wants(EVENT_EXISTING))
+			listener_add(&init, &t);
+		return conn_make(tp, &init);
+	}
+	if (init.role == ROLE_CHILD && !(init.flags & CONN_F_ACCEPTED))
+		init.attr = scan_listener(&init.owner, &t);
+	if (!conn_wanted(&init, &t))
+		return NULL;
+	peer_expect(tp, &init, &t, client_isn(tp, init.direction));
+	if (init.attr == ATTR_SCAN)
+		peer_tell_owner(&t, &init);
+	return conn_make(tp, &init);
+}
+
+/* Write the event of a scanned socket; 0 unless there was no room, and the kernel comes again. */
+SUBPROG long scan_conn_tell(struct seq_file *seq, struct tcp_sock *tp, const struct conn *c,
+			    __u8 state)
+{
+	struct scratch *x = scratch();
+	struct tuple t = {};
+	struct event *e;
+
+	if (!x || !c)
+		return 0;
+	tuple_from_tcp(&t, tp);
+	if (state == TCP_LISTEN)
+		tuple_set_listening(&t);
+	if (c->direction == DIRECTION_IN)
+		t.lorigin = LORIGIN_NONE;
+	if (!conn_wanted(c, &t))
+		return 0;
+	e = &x->event;
+	existing_init(e, &t, c->id, &c->owner, c->attr, c->direction);
+	if (c->lorigin)
+		e->lorigin = c->lorigin;
+	e->new_state = state;
+	event_set_totals(e, tp, c);
+	return bpf_seq_write(seq, e, sizeof(*e));
+}
+
+/* A TCP socket, in a file of @owner or in the kernel's table. */
+SUBPROG int scan_tcp_sock(struct seq_file *seq, struct tcp_sock *tp, const struct owner *owner)
+{
+	__u8 state = LOAD(tp, inet_conn.icsk_inet.sk.__sk_common.skc_state);
+	struct conn *c;
+
+	if (state == TCP_CLOSE || is_further_subflow(tp))
+		return 0;
+	c = conn_find(tp);
+	if (!c)
+		c = scan_conn_make(tp, owner);
+	if (!c || !(c->flags & CONN_F_SCANNED))
+		return 0; /* the live hooks have been here first, or the scan before */
+	if (LOAD(tp, inet_conn.icsk_inet.sk.__sk_common.skc_state) == TCP_CLOSE) {
+		conn_drop(tp); /* closed meanwhile, and told without a record */
+		return 0;
+	}
+	if (wants(EVENT_EXISTING) && scan_conn_tell(seq, tp, c, state))
+		return 0;
+	c->flags &= ~CONN_F_SCANNED;
+	c->flags |= CONN_F_TOLD;
+	return 0;
+}
+
+/*
+ * What is left of a connection, or not one yet: TIME-WAIT and SYN-RECV. @mini begins with a struct
+ * sock_common, as a struct sock does, and has no more than that in common with it.
+ */
+SUBPROG int scan_mini_sock(struct seq_file *seq, struct sock *mini, __u64 id, __u8 state)
+{
+	struct scratch *x = scratch();
+	struct owner owner = {};
+	struct tuple t = {};
+	__u8 attr = ATTR_NONE, direction = DIRECTION_NONE;
+
+	/* what was closed since the trace began has had its close */
+	if (!x || !wants(EVENT_EXISTING) || bpf_map_lookup_elem(&scan_closed, &id))
+		return 0;
+	tuple_from_sock(&t, mini, IPPROTO_TCP, LOAD(mini, __sk_common.skc_num));
+	if (state == TCP_SYN_RECV) {
+		direction = DIRECTION_IN;
+		attr = scan_listener(&owner, &t);
+	}
+	if (!owner_wanted(&owner) || !tuple_wanted(&t, direction))
+		return 0;
+	existing_init(&x->event, &t, id, &owner, attr, direction);
+	x->event.new_state = state;
+	bpf_seq_write(seq, &x->event, sizeof(x->event));
+	return 0;
+}
+
+/* --- UDP ------------------------------------------------------------------------------------- */
+
+/* Write the event of a UDP socket; 0 unless there was no room. */
+SUBPROG long scan_udp_tell(struct seq_file *seq, struct sock *sk, const struct owner *owner)
+{
+	struct scratch *x = scratch();
+	struct tuple t = {};
+	struct event *e;
+	__u8 direction;
+
+	if (!x || !owner)
+		return 0;
+	tuple_from_sock(&t, sk, IPPROTO_UDP, LOAD(sk, __sk_common.skc_num));
+	t.lorigin = sock_lorigin(sk);
+	direction = t.flags & EVENT_F_REMOTE ? DIRECTION_OUT : DIRECTION_NONE;
+	if (!owner_wanted(owner) || !tuple_wanted(&t, direction))
+		return 0;
+	e = &x->event;
+	existing_init(e, &t, sock_cookie(sk), owner, owner->pid ? ATTR_SCAN : ATTR_NONE, direction);
+	e->new_state = LOAD(sk, __sk_common.skc_state);
+	return bpf_seq_write(seq, e, sizeof(*e));
+}
+
+/* A UDP socket, in a file of @owner or in the kernel's table. One without a port is not there yet. */
+SUBPROG int scan_udp_sock(struct seq_file *seq, struct sock *sk, const struct owner *owner)
+{
+	__u64 id = sock_cookie(sk);
+
+	if (!LOAD(sk, __sk_common.skc_num) || bpf_map_lookup_elem(&udp_sockets, &id))
+		return 0;
+	if (wants(EVENT_EXISTING) && scan_udp_tell(seq, sk, owner))
+		return 0;
+	if (owner->pid)
+		udp_socket_own(id, owner, ATTR_SCAN);
+	return 0;
+}
+
+#endif

@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/* The network namespaces of this machine: those of processes, and those that are mounted. */
+#include "netns.h"
+
+#include <ctype.h>
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <mntent.h>
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include <uthash.h>
+
+struct seen {
+	uint32_t inode;
+	UT_hash_handle hh;
+};
+
+struct walk {
+	struct seen *seen;
+	uint32_t only;
+	int home_fd; /* the thread's own namespace */
+	netns_fn fn;
+	void *ctx;
+};
+
+/* 1: not seen before; 0: known; or -ENOMEM. */
+static int remember(struct walk *w, uint32_t inode)
+{
+	struct seen *s;
+
+	HASH_FIND(hh, w->seen, &inode, sizeof(inode), s);
+	if (s)
+		return 0;
+	s = malloc(sizeof(*s));
+	if (!s)
+		return -ENOMEM;
+	s->inode = inode;
+	HASH_ADD(hh, w->seen, inode, sizeof(s->inode), s);
+	return 1;
+}
+
+static void forget(struct walk *w)
+{
+	struct seen *s, *next;
+
+	HASH_ITER(hh, w->seen, s, next) {
+		HASH_DEL(w->seen, s);
+		free(s);
+	}
+}
+
+/* Call the function in the namespace behind @path, unless it has been there or @path is gone. */
+static int visit(struct walk *w, const char *path)
+{
+	struct stat st;
+	int fd, err;
+
+	if (stat(path, &st) || (w->only && st.st_ino != w->only))
+		return 0;
+	err = remember(w, st.st_ino);
+	if (err <= 0)
+		return err;
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return 0;
+	err = setns(fd, CLONE_NEWNET) ? -errno : 0;
+	close(fd);
+	if (err == -EINVAL)
+		return 0; /* mounted, but of another kind */
+	err = w->fn(w->ctx, err);
+	return setns(w->home_fd, CLONE_NEWNET) && errno != EPERM ? -errno : err;
+}
+
+static int visit_processes(struct walk *w)
+{
+	DIR *proc = opendir("/proc");
+	struct dirent *d;
+	int err = 0;
+
+	if (!proc)
+		return -errno;
+	while (!err && (d = readdir(proc))) {
+		char path[64];
+
+		if (!isdigit((unsigned char)d->d_name[0]))
+			continue;
+		snprintf(path, sizeof(path), "/proc/%.16s/ns/net", d->d_name);
+		err = visit(w, path);
+	}
+	closedir(proc);
+	return err;
+}
+
+/* Namespaces without a process live on where they are mounted: ip netns, container runtimes. */
+static int visit_mounts(struct walk *w)
+{
+	FILE *mounts = setmntent("/proc/self/mounts", "re");
+	struct mntent *m;
+	int err = 0;
+
+	if (!mounts)
+		return 0;
+	while (!err && (m = getmntent(mounts)))
+		if (!strcmp(m->mnt_type, "nsfs"))
+			err = visit(w, m->mnt_dir);
+	endmntent(mounts);
+	return err;
+}
+
+int netns_for_each(uint32_t only, netns_fn fn, void *ctx)
+{
+	struct walk w = { .only = only, .fn = fn, .ctx = ctx };
+	int err;
+
+	w.home_fd = open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC);
+	if (w.home_fd < 0)
+		return -errno;
+	err = visit(&w, "/proc/thread-self/ns/net");
+	err = err ?: visit_processes(&w);
+	err = err ?: visit_mounts(&w);
+	forget(&w);
+	close(w.home_fd);
+	return err;
+}

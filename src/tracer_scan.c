@@ -1,0 +1,141 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/* The scan of the sockets that were there before: its iterators are read, and what they write handed on. */
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "config.h"
+#include "event.h"
+#include "connsnoop.skel.h"
+#include "log.h"
+#include "netns.h"
+#include "tracer_internal.h"
+
+#define CHUNK (256u << 10) /* several times the longest record, and what the kernel gives at once */
+
+struct scan {
+	struct tracer *tracer;
+	size_t refused_cnt; /* namespaces that cannot be entered */
+	size_t len;	    /* bytes in buf */
+	char buf[CHUNK] __attribute__((aligned(8)));
+};
+
+/* The size of the record that begins at @buf, 0 if it is not whole yet, or -EPROTO. */
+static ssize_t record_size(const char *buf, size_t len)
+{
+	const struct exe_record *exe = (const void *)buf;
+
+	if (len < EXE_HEAD_SIZE)
+		return 0;
+	if (exe->kind == RECORD_EXE && exe->len <= EXE_PATH_MAX)
+		return len < EXE_HEAD_SIZE + exe->len ? 0 : (ssize_t)(EXE_HEAD_SIZE + exe->len);
+	if (exe->kind == EVENT_EXISTING)
+		return len < sizeof(struct event) ? 0 : (ssize_t)sizeof(struct event);
+	return -EPROTO;
+}
+
+/* Hand on the whole records, each from memory that suits its members, and keep the rest. */
+static int hand_on(struct scan *s)
+{
+	union {
+		struct event event;
+		struct exe_record exe;
+	} record;
+	size_t at = 0;
+	ssize_t size;
+	int err = 0;
+
+	while (!err && (size = record_size(s->buf + at, s->len - at)) > 0) {
+		memcpy(&record, s->buf + at, size);
+		err = s->tracer->fn(s->tracer->ctx, &record, size);
+		at += size;
+	}
+	if (err || size < 0)
+		return err ?: (int)size;
+	s->len -= at;
+	memmove(s->buf, s->buf + at, s->len);
+	return 0;
+}
+
+/* Read one iterator to its end, in the network namespace that the thread is in. */
+static int run_iterator(struct scan *s, struct bpf_link *link)
+{
+	int fd = bpf_iter_create(bpf_link__fd(link)), err = 0;
+	ssize_t n;
+
+	if (fd < 0)
+		return -errno;
+	s->len = 0;
+	do {
+		n = read(fd, s->buf + s->len, sizeof(s->buf) - s->len);
+		if (n < 0 && (errno == EAGAIN || errno == EINTR))
+			continue;
+		if (n < 0)
+			err = -errno;
+		else
+			s->len += n;
+		err = err ?: hand_on(s);
+	} while (!err && n);
+	close(fd);
+	return err;
+}
+
+static int run_program(struct scan *s, struct bpf_program *p)
+{
+	struct bpf_link *link = bpf_program__attach_iter(p, NULL);
+	int err = link ? run_iterator(s, link) : -errno;
+
+	bpf_link__destroy(link);
+	return err;
+}
+
+static int scan_tables(void *ctx, int refused)
+{
+	struct scan *s = ctx;
+	int err;
+
+	if (refused) {
+		s->refused_cnt++;
+		return 0;
+	}
+	err = run_program(s, s->tracer->skel->progs.scan_tcp);
+	return err ?: run_program(s, s->tracer->skel->progs.scan_udp);
+}
+
+static int scan_files(struct scan *s)
+{
+	struct connsnoop_bpf *skel = s->tracer->skel;
+
+	if (plan_uses(&s->tracer->plan, "scan_files_typed"))
+		return run_program(s, skel->progs.scan_files_typed);
+	if (plan_uses(&s->tracer->plan, "scan_files_probed"))
+		return run_program(s, skel->progs.scan_files_probed);
+	return 0;
+}
+
+int tracer__scan(struct tracer *t)
+{
+	struct shared *shared = &t->skel->bss->shared;
+	struct scan *s = calloc(1, sizeof(*s));
+	int err;
+
+	if (!s)
+		return -ENOMEM;
+	s->tracer = t;
+	err = scan_files(s);
+	if (!err && plan_uses(&t->plan, "scan_tcp"))
+		err = netns_for_each(t->skel->rodata->cfg.netns, scan_tables, s);
+	__atomic_store_n(&shared->scan_runs, 0, __ATOMIC_SEQ_CST);
+	if (s->refused_cnt)
+		log_warn(
+			"in %zu other network namespaces, sockets that no process holds are not listed: "
+			"entering them needs CAP_SYS_ADMIN",
+			s->refused_cnt);
+	if (err < 0 && err != -EPIPE)
+		log_debug("the scan of existing sockets has ended early: %s", strerror(-err));
+	free(s);
+	return err;
+}
