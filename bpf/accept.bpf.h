@@ -12,9 +12,11 @@ static __always_inline void listener_add(const struct conn *c, const struct tupl
 	struct port_owner *known = bpf_map_lookup_elem(&listeners, &key);
 	struct port_owner l = { .owner = c->owner, .socket_cnt = 1, .lorigin = c->lorigin };
 
-	if (known)
+	if (known) {
 		__sync_fetch_and_add(&known->socket_cnt, 1);
-	else /* without room its children belong to nobody until they are accepted */
+		if (known->owner.pid != c->owner.pid)
+			known->owner.pid = 0; /* whose a child is, is not known any more */
+	} else /* without room its children belong to nobody until they are accepted */
 		bpf_map_update_elem(&listeners, &key, &l, BPF_NOEXIST);
 }
 
@@ -131,7 +133,7 @@ static __always_inline void child_inherit(struct conn *init, const struct conn *
 		if (!l)
 			return;
 		init->lorigin = l->lorigin;
-		if (l->socket_cnt == 1)
+		if (l->owner.pid)
 			init->owner = l->owner;
 	}
 	if (init->owner.pid)
@@ -139,7 +141,7 @@ static __always_inline void child_inherit(struct conn *init, const struct conn *
 }
 
 /* SYN_RECV -> ESTABLISHED of a listener's child, in whatever context its last ACK came. */
-SUBPROG int handle_child_established(struct tcp_sock *tp, const struct conn *clone)
+SUBPROG int handle_child_established(struct tcp_sock *tp, struct conn *clone)
 {
 	struct conn init = {
 		.role = ROLE_CHILD,
@@ -148,6 +150,10 @@ SUBPROG int handle_child_established(struct tcp_sock *tp, const struct conn *clo
 	};
 	struct tuple t = {};
 
+	if (clone && clone->role == ROLE_CHILD) { /* TCP Fast Open: it was accepted before */
+		clone->established_ns = bpf_ktime_get_ns();
+		return 0;
+	}
 	tuple_from_tcp(&t, tp);
 	if (!tuple_wanted(&t, DIRECTION_IN)) {
 		conn_drop(tp);
@@ -185,8 +191,8 @@ static __always_inline int handle_accept(struct tcp_sock *tp)
 	struct event *e;
 
 	tuple_from_tcp(&t, tp);
-	t.lorigin = LORIGIN_NONE; /* a child's lock bits say nothing */
-	if (!c)
+	t.lorigin = LORIGIN_NONE;	    /* a child's lock bits say nothing */
+	if (!c || c->role == ROLE_LISTENER) /* that of its listener: TCP Fast Open */
 		c = accepted_make(tp, &t);
 	if (!c)
 		return peer_tell_excluded(tp, &t, DIRECTION_IN);

@@ -13,17 +13,26 @@ static __always_inline void closer_note(struct conn *c)
 	closer_current(&c->closer_pid, c->closer_comm, c->owner.pid);
 }
 
-/* A child that has a struct socket was accepted, seen by us or not (io_uring, 32-bit programs). */
-static __always_inline void child_check_accepted(struct tcp_sock *tp, struct conn *c)
+#define SOCK_DEAD_BIT 0 /* no process holds it any more */
+#define RCV_SHUTDOWN 1
+
+static __always_inline bool sock_is_dead(struct tcp_sock *tp)
 {
-	if (LOAD(tp, inet_conn.icsk_inet.sk.sk_socket))
-		c->flags |= CONN_F_ACCEPTED;
+	return LOAD(tp, inet_conn.icsk_inet.sk.__sk_common.skc_flags) >> SOCK_DEAD_BIT & 1;
+}
+
+/* A child that has a struct socket was accepted, seen by us or not (32-bit programs). */
+static __always_inline bool child_was_accepted(struct tcp_sock *tp, const struct conn *c)
+{
+	return c->flags & CONN_F_ACCEPTED || LOAD(tp, inet_conn.icsk_inet.sk.sk_socket);
 }
 
 /* ESTABLISHED -> FIN_WAIT1, CLOSE_WAIT -> LAST_ACK: close(), shutdown() or exit, in process context. */
 static __always_inline void handle_fin_sent(struct tcp_sock *tp, struct conn *c)
 {
-	child_check_accepted(tp, c);
+	if (child_was_accepted(tp, c))
+		c->flags |= CONN_F_ACCEPTED;
+	c->data_segs_in = LOAD(tp, data_segs_in);
 	closer_note(c);
 }
 
@@ -46,6 +55,7 @@ static __always_inline __u8 close_reason(__u8 conn_flags, int old_state, __u32 e
 	case TCP_ESTABLISHED:
 	case TCP_CLOSE_WAIT:
 	case TCP_FIN_WAIT1:
+	case TCP_SYN_RECV:
 		/* no FIN has ended it: data was unread, SO_LINGER 0, or no memory for orphans */
 		return REASON_RESET_SENT;
 	case TCP_LAST_ACK:
@@ -96,7 +106,9 @@ SUBPROG long close_defer(struct tcp_sock *tp, struct conn *c, __u8 reason)
 	e.id = c->id;
 	e.direction = c->direction;
 	e.lorigin = c->lorigin;
-	e.reason = reason;
+	/* accept() has taken it, and is about to say so */
+	e.reason = child_was_accepted(tp, c) ? reason : REASON_NEVER_ACCEPTED;
+	e.old_state = reason;
 	err = bpf_map_update_elem(&late_closes, &addr, &e, BPF_ANY);
 	if (!err)
 		c->flags |= CONN_F_CLOSED;
@@ -113,7 +125,7 @@ static __always_inline void close_send_deferred(struct tcp_sock *tp, const struc
 
 	if (!late)
 		return;
-	reason = accepted ? late->reason : REASON_NEVER_ACCEPTED;
+	reason = accepted ? late->old_state : late->reason;
 	if (wants(EVENT_CLOSE) && reason_wanted(reason) && owner_wanted(&c->owner)) {
 		e = event_begin(EVENT_CLOSE, sizeof(*e), late->ts_ns);
 		if (e) {
@@ -121,6 +133,7 @@ static __always_inline void close_send_deferred(struct tcp_sock *tp, const struc
 			e->owner = c->owner;
 			e->attr = c->attr;
 			e->reason = reason;
+			e->old_state = 0;
 			e->peer_pid = c->peer_pid;
 			__builtin_memcpy(e->peer_comm, c->peer_comm, COMM_LEN);
 			event_end(e);
@@ -170,20 +183,43 @@ SUBPROG int close_tell(struct tcp_sock *tp, struct conn *c, __u8 reason)
 	return 0;
 }
 
+/*
+ * A process has closed both directions, and data came all the same: the kernel resets the connection
+ * and notes the error of a reset received.
+ */
+static __always_inline bool is_abort_on_data(struct tcp_sock *tp, const struct conn *c,
+					     int old_state, __u32 error)
+{
+	return error == ECONNRESET && (old_state == TCP_FIN_WAIT1 || old_state == TCP_FIN_WAIT2) &&
+	       LOAD_BITS((struct sock *)tp, sk_shutdown) & RCV_SHUTDOWN &&
+	       LOAD(tp, data_segs_in) != c->data_segs_in;
+}
+
+/*
+ * Is the `accept` of this child still to come? Until it is told, the process may be on its way out of
+ * accept(), or the child in the queue with an error that accept() does not look at.
+ */
+static __always_inline bool accept_may_follow(struct tcp_sock *tp, const struct conn *c,
+					      __u32 error)
+{
+	if (c->role != ROLE_CHILD || c->flags & CONN_F_ACCEPTED || !cfg.destroy_seen)
+		return false;
+	return child_was_accepted(tp, c) ? cfg.accept_by_syscall : error;
+}
+
 /* Any open state -> CLOSE. Returns false when the record must stay: the close was deferred. */
 static __always_inline bool handle_close(struct tcp_sock *tp, struct conn *c, int old_state)
 {
 	__u32 error = LOAD(tp, inet_conn.icsk_inet.sk.sk_err);
-	__u8 reason = close_reason(c->flags, old_state, error);
+	__u8 reason = is_abort_on_data(tp, c, old_state, error) ?
+			      REASON_RESET_SENT :
+			      close_reason(c->flags, old_state, error);
 
-	if (c->role == ROLE_CHILD && !(c->flags & CONN_F_ACCEPTED))
-		child_check_accepted(tp, c);
-	if (c->role == ROLE_CHILD && !(c->flags & CONN_F_ACCEPTED)) {
-		if (error && cfg.destroy_seen && !close_defer(tp, c, reason))
-			return false;
+	if (accept_may_follow(tp, c, error) && !close_defer(tp, c, reason))
+		return false;
+	if (c->role == ROLE_CHILD && !child_was_accepted(tp, c))
 		reason = REASON_NEVER_ACCEPTED;
-	}
-	if (reason == REASON_RESET_SENT)
+	if (reason == REASON_RESET_SENT && !sock_is_dead(tp))
 		closer_note(c);
 	close_tell(tp, c, reason);
 	return true;

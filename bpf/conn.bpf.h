@@ -5,6 +5,20 @@
 
 #include "mptcp.bpf.h"
 
+#ifndef PROBED
+/* What socket storage says: enough, or that there may be a record by address. */
+static __always_inline bool storage_suffices(struct tcp_sock *tp, const struct conn *c)
+{
+	if (!cfg.accept_by_syscall)
+		return true;
+	if (!c || !c->role || c->role == ROLE_ELSEWHERE)
+		return false;
+	/* a child that was accepted before it was established still has its listener's */
+	return c->role != ROLE_LISTENER ||
+	       LOAD(tp, inet_conn.icsk_inet.sk.__sk_common.skc_state) == TCP_LISTEN;
+}
+#endif
+
 /*
  * The record of a socket, or NULL. Where accept() is seen by the socket's address, the records of
  * accepted sockets are kept by address: what is in their storage then only says so.
@@ -15,11 +29,14 @@ static __always_inline struct conn *conn_find(struct tcp_sock *tp)
 
 #ifndef PROBED
 	if (cfg.store == STORE_SOCKET) {
-		struct conn *c = bpf_sk_storage_get(&conns, tp, NULL, 0);
-		if (!c || !c->role)
-			return NULL;
-		if (!cfg.accept_by_syscall || c->role != ROLE_ELSEWHERE)
-			return c;
+		struct conn *c = bpf_sk_storage_get(&conns, tp, NULL, 0), *by_addr;
+
+		if (storage_suffices(tp, c))
+			return c && c->role ? c : NULL;
+		by_addr = bpf_map_lookup_elem(&conns_by_addr, &addr);
+		if (by_addr)
+			return by_addr;
+		return c && c->role == ROLE_LISTENER ? c : NULL;
 	}
 #endif
 	return bpf_map_lookup_elem(&conns_by_addr, &addr);
@@ -71,13 +88,11 @@ static __always_inline void conn_drop(struct tcp_sock *tp)
 #ifndef PROBED
 	if (cfg.store == STORE_SOCKET) {
 		struct conn *c = bpf_sk_storage_get(&conns, tp, NULL, 0);
-		__u8 role;
+		bool enough = storage_suffices(tp, c);
 
-		if (!c)
-			return;
-		role = c->role;
-		c->role = 0;
-		if (!cfg.accept_by_syscall || role != ROLE_ELSEWHERE)
+		if (c)
+			c->role = 0;
+		if (enough)
 			return;
 	}
 #endif

@@ -28,10 +28,9 @@ static __always_inline struct conn *client_make(struct tcp_sock *tp, __u64 now_n
 SUBPROG int handle_syn_sent(struct tcp_sock *tp)
 {
 	if (cfg.accept_by_syscall) {
-		__u64 pid_tgid = bpf_get_current_pid_tgid();
-		__u8 one = 1;
+		__u64 pid_tgid = bpf_get_current_pid_tgid(), addr = (__u64)tp;
 
-		bpf_map_update_elem(&connecting, &pid_tgid, &one, BPF_ANY);
+		bpf_map_update_elem(&connecting, &pid_tgid, &addr, BPF_ANY);
 	}
 	if (cfg.owner_at_state)
 		client_make(tp, bpf_ktime_get_ns());
@@ -184,6 +183,10 @@ SUBPROG int handle_old_connect(enum event_kind kind, struct tcp_sock *tp, __u32 
 	return 0;
 }
 
+/* Up to the address of a sockaddr_in6, which is as short as that in RFC 2133: SIN6_LEN_RFC2133. */
+#define SOCKADDR_IN6_MIN 24
+#define ADDRESS_READ(len) ((len) < SOCKADDR_IN6_MIN ? sizeof(struct sockaddr_in) : SOCKADDR_IN6_MIN)
+
 /* Put the address that connect() was given into @t; false when it is none. */
 static __always_inline bool tuple_set_wanted(struct tuple *t, struct sock *sk,
 					     const struct sockaddr_in6 *addr)
@@ -219,7 +222,8 @@ static __always_inline void connect_fail_locally(struct tcp_sock *tp,
 	struct tuple t = {};
 	struct event *e;
 
-	if (!wants(EVENT_FAIL) || is_further_subflow(tp))
+	/* another family's address is no attempt */
+	if (!wants(EVENT_FAIL) || error == EAFNOSUPPORT || is_further_subflow(tp))
 		return;
 	tuple_from_tcp(&t, tp);
 	t.lport = LOAD(sk, __sk_common.skc_num);

@@ -39,7 +39,9 @@ struct conn {
 	char closer_comm[COMM_LEN];
 	__u32 peer_pid;
 	char peer_comm[COMM_LEN];
-	__u32 client_isn; /* CONN_F_PEER_HERE: see peer.bpf.h */
+	__u32 client_isn;   /* CONN_F_PEER_HERE: see peer.bpf.h */
+	__u32 data_segs_in; /* received when this end sent its FIN */
+	__u32 reserved1;
 	__u8 role;
 	__u8 attr;
 	__u8 direction;
@@ -145,7 +147,7 @@ struct listening_port {
 };
 struct port_owner {
 	struct owner owner;
-	__u64 socket_cnt; /* more than one: which of them a child belongs to is not known */
+	__u64 socket_cnt; /* of several processes: then the owner is nobody */
 	__u8 lorigin;
 	__u8 reserved[7];
 };
@@ -163,7 +165,7 @@ SHARED struct {
  */
 SHARED struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(max_entries, 1024);
+	__uint(max_entries, 4096);
 	__type(key, __u64);
 	__type(value, struct event);
 } late_closes SEC(".maps");
@@ -230,14 +232,15 @@ SHARED struct {
 } calls SEC(".maps");
 
 /*
- * tid -> 1 while its connect() has come to SYN_SENT: what it returns is then no local failure.
+ * tid -> address of the socket whose connect() has come to SYN_SENT: what it returns is then no local
+ * failure.
  * Inserted by handle_syn_sent(), deleted by the exit of connect(). Only with accept_by_syscall.
  */
 SHARED struct {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);
 	__uint(max_entries, 8192);
 	__type(key, __u64);
-	__type(value, __u8);
+	__type(value, __u64);
 } connecting SEC(".maps");
 
 /*

@@ -76,9 +76,9 @@ static __always_inline int connect_return(enum function function, int ret)
 	/* for a mapped address tcp_v6_connect() has called the other, and tells by itself */
 	if (function == TCP_V4_CONNECT && LOAD(sk, __sk_common.skc_family) != AF_INET)
 		return 0;
-	bpf_probe_read_kernel(
-		&addr, call.arg[2] < sizeof(addr) ? sizeof(struct sockaddr_in) : sizeof(addr),
-		(void *)call.arg[1]);
+	if (call.arg[2] < sizeof(struct sockaddr_in))
+		return 0;
+	bpf_probe_read_kernel(&addr, ADDRESS_READ(call.arg[2]), (void *)call.arg[1]);
 	connect_fail_locally((struct tcp_sock *)sk, &addr, -ret);
 	return 0;
 }

@@ -11,7 +11,6 @@
 #include "state.bpf.h"
 #include "udp.bpf.h"
 
-#define SOCK_DEAD_BIT 0 /* enum sock_flags: no process holds it any more */
 #define SOCK_BINDADDR_LOCK 4
 
 /* The one scan that runs, and what it is about to write. */
@@ -90,6 +89,17 @@ static __always_inline void existing_init(struct event *e, const struct tuple *t
 
 /* --- TCP ------------------------------------------------------------------------------------- */
 
+/* Does a socket listen on this one's port, as far as the scan has come? */
+static __always_inline bool scan_port_listens(struct tcp_sock *tp)
+{
+	struct listening_port key = {
+		.netns = LOAD(tp, inet_conn.icsk_inet.sk.__sk_common.skc_net.net, ns.inum),
+		.lport = LOAD(tp, inet_conn.icsk_inet.sk.__sk_common.skc_num),
+	};
+
+	return bpf_map_lookup_elem(&listeners, &key);
+}
+
 /* Opened from here or accepted? A child keeps its listener's backlog, and never a port's lock. */
 static __always_inline __u8 scan_direction(struct tcp_sock *tp)
 {
@@ -101,6 +111,8 @@ static __always_inline __u8 scan_direction(struct tcp_sock *tp)
 	if (LOAD(tp, inet_conn.icsk_inet.sk.sk_max_ack_backlog))
 		return DIRECTION_IN;
 	/* listen(0) is left, or bind() to an address alone: only connect() marks its ports by -1 */
+	if (scan_port_listens(tp))
+		return DIRECTION_IN;
 	if (LOAD(tp, inet_conn.icsk_bind_hash, fastreuse) < 0 || locks & SOCK_BINDADDR_LOCK)
 		return DIRECTION_OUT;
 	return DIRECTION_IN;
@@ -109,8 +121,7 @@ static __always_inline __u8 scan_direction(struct tcp_sock *tp)
 /* A child that waits for accept() has no struct socket yet; one that was closed is dead. */
 static __always_inline bool scan_is_accepted(struct tcp_sock *tp)
 {
-	return LOAD(tp, inet_conn.icsk_inet.sk.sk_socket) ||
-	       LOAD(tp, inet_conn.icsk_inet.sk.__sk_common.skc_flags) >> SOCK_DEAD_BIT & 1;
+	return LOAD(tp, inet_conn.icsk_inet.sk.sk_socket) || sock_is_dead(tp);
 }
 
 /* Whom a connection belongs to that nobody has accepted: who listens on its port, if that is one. */
@@ -119,7 +130,7 @@ static __always_inline __u8 scan_listener(struct owner *owner, const struct tupl
 	struct listening_port key = { .netns = t->netns, .lport = t->lport };
 	struct port_owner *l = bpf_map_lookup_elem(&listeners, &key);
 
-	if (!l || l->socket_cnt != 1 || !l->owner.pid)
+	if (!l || !l->owner.pid)
 		return ATTR_NONE;
 	*owner = l->owner;
 	return ATTR_LISTENER;
@@ -161,8 +172,7 @@ SUBPROG struct conn *scan_conn_make(struct tcp_sock *tp, const struct owner *own
 	tuple_from_tcp(&t, tp);
 	if (state == TCP_LISTEN) {
 		tuple_set_listening(&t);
-		if (cfg.store == STORE_HASH || wants(EVENT_EXISTING))
-			listener_add(&init, &t);
+		listener_add(&init, &t);
 		return conn_make(tp, &init);
 	}
 	if (init.role == ROLE_CHILD && !(init.flags & CONN_F_ACCEPTED))

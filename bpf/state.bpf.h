@@ -49,6 +49,8 @@ static __always_inline void handle_closed(struct tcp_sock *tp, struct conn *c, i
 		connect_error_waits(tp);
 		if (c && c->role == ROLE_CLIENT)
 			handle_connect_failed(tp, c);
+		else if (c && c->role == ROLE_CHILD) /* TCP Fast Open: it was accepted before */
+			done = handle_close(tp, c, old_state);
 		else if (old_state == TCP_SYN_SENT && LOAD(tp, inet_conn.icsk_inet.sk.sk_err))
 			handle_old_connect(EVENT_FAIL, tp, LOAD(tp, inet_conn.icsk_inet.sk.sk_err));
 		break;

@@ -109,24 +109,29 @@ static __always_inline bool connect_address(struct pt_regs *regs, struct sockadd
 {
 	const void *user = (const void *)SYSCALL_ARG2(regs);
 
-	if ((__u32)SYSCALL_ARG3(regs) >= sizeof(*addr))
-		return !bpf_probe_read_user(addr, sizeof(*addr), user);
-	return (__u32)SYSCALL_ARG3(regs) >= sizeof(struct sockaddr_in) &&
-	       !bpf_probe_read_user(addr, sizeof(struct sockaddr_in), user) &&
-	       addr->sin6_family == AF_INET;
+	__u32 len = SYSCALL_ARG3(regs);
+
+	if (len < sizeof(struct sockaddr_in) || bpf_probe_read_user(addr, ADDRESS_READ(len), user))
+		return false;
+	return len >= SOCKADDR_IN6_MIN || addr->sin6_family == AF_INET;
 }
 
 SUBPROG int connect_exit(struct pt_regs *regs, long ret)
 {
 	__u64 pid_tgid = bpf_get_current_pid_tgid();
-	bool was_syn_sent = !bpf_map_delete_elem(&connecting, &pid_tgid);
+	__u64 *marked = bpf_map_lookup_elem(&connecting, &pid_tgid), syn_sent = 0;
 	struct sockaddr_in6 addr = {};
 	struct tcp_sock *tp;
 
+	if (marked) {
+		syn_sent = *marked;
+		bpf_map_delete_elem(&connecting, &pid_tgid);
+	}
 	if (ret >= 0 || ret == -EINPROGRESS)
 		return 0;
 	tp = to_first_path(sock_of_fd(SYSCALL_ARG1(regs)));
-	if (!tp || connect_error_fetched(tp) || was_syn_sent || !connect_error_is_local(-ret))
+	if (!tp || connect_error_fetched(tp) || syn_sent == (__u64)tp ||
+	    !connect_error_is_local(-ret))
 		return 0;
 	if (connect_address(regs, &addr))
 		connect_fail_locally(tp, &addr, -ret);

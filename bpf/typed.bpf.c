@@ -75,13 +75,12 @@ static __always_inline int connect_return(struct sock *sk, void *uaddr, int len,
 	struct sockaddr_in6 addr = {};
 	struct tcp_sock *tp;
 
-	if (ret >= 0)
+	if (ret >= 0 || len < (int)sizeof(struct sockaddr_in))
 		return 0;
 	tp = bpf_skc_to_tcp_sock(sk);
 	if (!tp)
 		return 0;
-	bpf_probe_read_kernel(
-		&addr, len < (int)sizeof(addr) ? sizeof(struct sockaddr_in) : sizeof(addr), uaddr);
+	bpf_probe_read_kernel(&addr, ADDRESS_READ(len), uaddr);
 	connect_fail_locally(tp, &addr, -ret);
 	return 0;
 }
@@ -114,7 +113,10 @@ int BPF_PROG(tcp_v6_connect_fexit, struct sock *sk, struct sockaddr *uaddr, int 
 	return connect_return(sk, uaddr, len, ret);
 }
 
-/* Where accept(), accept4() and io_uring's accept take the child from its listener's queue, MPTCP's too. */
+/*
+ * Where accept(), accept4() and io_uring's accept take the child from its listener's queue. Alone, or
+ * for the paths of MPTCP, which are not grafted.
+ */
 SEC("fexit/inet_csk_accept")
 int inet_csk_accept_fexit(unsigned long long *ctx)
 {
@@ -124,7 +126,9 @@ int inet_csk_accept_fexit(unsigned long long *ctx)
 	if (!sk)
 		return 0;
 	tp = bpf_skc_to_tcp_sock(sk);
-	return tp ? handle_accept(tp) : 0;
+	if (!tp || (cfg.accept_by_graft && !is_subflow(tp)))
+		return 0;
+	return handle_accept(tp);
 }
 
 /* The next step: an accept() that waited before the trace began is seen to enter here. */

@@ -85,7 +85,8 @@ struct config {
 	__u8 listen_at_state;	/* listen() has no hook of its own */
 	__u8 destroy_seen;	/* a socket's end is seen: see closing.bpf.h */
 	__u8 uring_args;	/* enum uring_args */
-	__u8 reserved[3];
+	__u8 accept_by_graft;	/* inet_csk_accept() serves MPTCP alone */
+	__u8 reserved[2];
 };
 
 #pragma GCC diagnostic pop

@@ -79,7 +79,7 @@ const struct hook hooks[HOOK_CNT] = {
 	[HOOK_TCP_LISTEN] = {
 		.name = "tcp-listen",
 		.missed_kind = EVENT_LISTEN,
-		.events = BIT(EVENT_LISTEN) | BIT(EVENT_UNLISTEN),
+		.events = BIT(EVENT_LISTEN) | BIT(EVENT_UNLISTEN) | BIT(EVENT_CLOSE),
 		.lost = "attr listener",
 		.ways = {
 			{ BACKEND_FENTRY, "fexit/inet_csk_listen_start", { "inet_csk_listen_start_fexit" }, NULL },

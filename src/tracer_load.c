@@ -100,6 +100,7 @@ static void config_choose(struct config *cfg, const struct tracer *t, const stru
 	cfg->listen_at_state = way_is_bare(plan_way(plan, HOOK_TCP_LISTEN));
 	cfg->owner_at_state = sockops || cfg->connect_late || cfg->listen_at_state;
 	cfg->accept_by_syscall = plan_uses(plan, "sys_exit_tp");
+	cfg->accept_by_graft = plan_uses(plan, "security_sock_graft_fentry");
 	cfg->destroy_seen = plan_way(plan, HOOK_TCP_DESTROY) != NULL;
 }
 
@@ -118,6 +119,8 @@ static int maps_configure(struct tracer *t, const struct opts *opts)
 		err = err ?: make_cheap(t->skel->maps.flows);
 		err = err ?: make_cheap(t->skel->maps.udp_sockets);
 		err = err ?: make_cheap(t->skel->maps.conns_by_addr);
+		err = err ?: make_cheap(t->skel->maps.late_closes);
+		err = err ?: bpf_map__set_max_entries(t->skel->maps.late_closes, LARGE_MAP_ENTRIES);
 		err = err ?: bpf_map__set_max_entries(t->skel->maps.udp_sockets, LARGE_MAP_ENTRIES);
 		err = err   ?:
 			      bpf_map__set_max_entries(t->skel->maps.conns_by_addr,
