@@ -19,8 +19,9 @@
 #define START(kind) "{\"ts\":\"2026-11-22T23:43:37.123456789Z\",\"event\":\"" kind "\","
 #define TCP(kind, rest) START(kind) "\"proto\":\"tcp\"," SOCKET_OF(rest) "}\n"
 #define UDP(kind, rest) START(kind) "\"proto\":\"udp\"," SOCKET_OF(rest) "}\n"
-#define OUT                                                                                        \
-	"\"attr\":\"connect\",\"laddr\":\"10.0.2.15\",\"lport\":54321,"                            \
+#define OUT "\"attr\":\"connect\"," OUT_PAIR
+#define OUT_PAIR                                                                                   \
+	"\"laddr\":\"10.0.2.15\",\"lport\":54321,"                                                 \
 	"\"raddr\":\"93.184.216.34\",\"rport\":443,\"lclass\":\"private\","                        \
 	"\"rclass\":\"well-known\",\"rservice\":\"https\",\"lorigin\":\"dynamic\","                \
 	"\"direction\":\"out\",\"service\":\"https\""
@@ -54,6 +55,10 @@ static const char *const golden[EVENT_SUMMARY] = {
 	[EVENT_FLOW] = UDP("flow", DATAGRAM),
 	[EVENT_SEND] = UDP("send", DATAGRAM ",\"error\":\"EPERM\",\"bytes\":48"),
 	[EVENT_STATE] = TCP("state", OUT ",\"old_state\":\"SYN-SENT\",\"new_state\":\"ESTAB\""),
+	[EVENT_EXISTING] = TCP("existing", "\"attr\":\"scan\"," OUT_PAIR
+					   ",\"tx_bytes\":517,\"rx_bytes\":3456789,"
+					   "\"tx_packets\":12,\"rx_packets\":2400,"
+					   "\"retrans\":0,\"rtt_us\":20100,\"state\":\"ESTAB\""),
 	[EVENT_LOST] = START("lost") "\"reason\":\"buffer\",\"kind\":\"close\",\"count\":1234}\n",
 };
 

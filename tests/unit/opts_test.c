@@ -97,6 +97,7 @@ static bool is_out(void) { return o.filters.set == FILTER_OUT; }
 static bool is_events(void) { return o.events == (EVENTS_FAILED | EVENTS_ALWAYS); }
 static bool is_failed(void) { return o.failed_only && is_events(); }
 static bool is_states(void) { return o.events == (EVENTS_DEFAULT | 1u << EVENT_STATE); }
+static bool is_existing(void) { return o.events == (EVENTS_DEFAULT | 1u << EVENT_EXISTING); }
 static bool is_datagrams(void) { return o.events == (EVENTS_DEFAULT | 1u << EVENT_SEND); }
 static bool is_duration(void) { return o.duration_ns == 2500000000ull; }
 static bool is_count(void) { return o.count == 5000000000ull; }
@@ -143,6 +144,7 @@ static const struct row_case {
 	{ "events", is_events, "close,fail", "close,closed", OPTS_RUN },
 	{ "failed", is_failed, NULL, NULL, OPTS_RUN },
 	{ "states", is_states, NULL, NULL, OPTS_RUN },
+	{ "existing", is_existing, NULL, NULL, OPTS_RUN },
 	{ "datagrams", is_datagrams, NULL, NULL, OPTS_RUN },
 	{ "duration", is_duration, "2.5", "0", OPTS_RUN },
 	{ "count", is_count, "5000000000", "0", OPTS_RUN },
@@ -398,7 +400,8 @@ static void test_kinds_of_event(void **state)
 	assert_int_equal(o.events, EVENTS_ALWAYS | 1u << EVENT_FLOW | 1u << EVENT_STATE);
 	assert_run("-e", "lost");
 	assert_int_equal(o.events, EVENTS_ALWAYS);
-	assert_usage("'existing'", "-e", "existing");
+	assert_run("-e", "existing");
+	assert_int_equal(o.events, EVENTS_ALWAYS | 1u << EVENT_EXISTING);
 	assert_usage("connect, established, accept", "-e", "x");
 }
 

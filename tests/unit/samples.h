@@ -16,7 +16,8 @@
 #define SAMPLE_UTC_NS 1795391017123456789ULL
 
 struct sample {
-	struct event *e; /* only EVENT_HEAD_SIZE long unless it is a close: reading on is caught */
+	struct event
+		*e; /* EVENT_HEAD_SIZE long unless its kind is sent whole: reading on is caught */
 	struct line line;
 };
 
@@ -46,6 +47,17 @@ static inline void sample_close(struct event *e)
 	e->reason = REASON_REMOTE;
 	e->closer_pid = 77;
 	memcpy(e->closer_comm, "sh", 3);
+}
+
+static inline void sample_existing(struct event *e)
+{
+	e->attr = ATTR_SCAN;
+	e->new_state = TCP_ESTABLISHED;
+	e->tx_bytes = 517;
+	e->rx_bytes = 3456789;
+	e->tx_packets = 12;
+	e->rx_packets = 2400;
+	e->rtt_us = 20100;
 }
 
 static inline void sample_listener(struct event *e)
@@ -88,6 +100,9 @@ static inline void sample_details(struct event *e)
 	case EVENT_CLOSE:
 		sample_close(e);
 		break;
+	case EVENT_EXISTING:
+		sample_existing(e);
+		break;
 	case EVENT_LISTEN:
 		e->backlog = 511;
 		/* fall through */
@@ -111,7 +126,9 @@ static inline void sample_details(struct event *e)
 static inline struct sample sample_new(enum event_kind kind)
 {
 	/* volatile: the compiler need not know that it is deliberately too short. */
-	volatile size_t size = kind == EVENT_CLOSE ? sizeof(struct event) : EVENT_HEAD_SIZE;
+	volatile size_t size = kind == EVENT_CLOSE || kind == EVENT_EXISTING ?
+				       sizeof(struct event) :
+				       EVENT_HEAD_SIZE;
 	struct event *e = calloc(1, size);
 	struct sample s = { .e = e, .line = { .e = e, .utc_ns = SAMPLE_UTC_NS } };
 

@@ -49,6 +49,9 @@ static const char *const golden[EVENT_SUMMARY] = {
 	[EVENT_STATE] =
 		"23:43:37.123 state       tcp   1234 curl     10.0.2.15:54321 -> "
 		"93.184.216.34:443 https   SYN-SENT -> ESTAB",
+	[EVENT_EXISTING] =
+		"23:43:37.123 existing    tcp   1234 curl     10.0.2.15:54321 -> "
+		"93.184.216.34:443 https   ESTAB 517B/3.2M",
 	[EVENT_LOST] =
 		"23:43:37.123 lost        -        - -        -               -  "
 		"-                 -       1234 close: ring buffer full",
