@@ -3,6 +3,7 @@
 # make run        install what is missing, build, trace with ARGS              (needs root)
 # make check      install what is missing, then all tests, here and on every kernel (needs root)
 #   make lint unit build-test e2e vm   its parts; TESTS, KERNELS and BACKENDS choose some of e2e and vm
+# make compare    what tcplife, tcptracer and tcpconnect say beside us, in docs/peers.md (needs root); KERNEL, RUNS
 # make install    to DESTDIR and PREFIX
 # make format     lay the C code out anew
 # make vmlinux    renew the kernel's types
@@ -22,6 +23,8 @@ BACKENDS ?= fentry kprobe tracepoint
 # On this machine, whatever its kernel: the backend that asks least of it.
 HERE ?= tracepoint
 TESTS ?= tests/e2e
+KERNEL ?= 6.12
+RUNS ?= 2
 
 Q := $(if $(V),,@)
 msg = $(if $(V),,@printf '  %-8s %s\n' $(1) $(patsubst $(OUT)/%,%,$@))
@@ -117,7 +120,7 @@ $(OUT)/unit/%_test: $(OUT)/unit/%_test.o $(OUT)/unit/libconnsnoop.a
 	$(call msg,LINK)
 	$(Q)$(CC) $(TEST_CFLAGS) $(ALL_LDFLAGS) $^ -o $@ -lcmocka $(LDLIBS)
 
-.PHONY: check lint unit unit-build build-test e2e vm format
+.PHONY: check lint unit unit-build build-test e2e vm compare format
 check:
 	$(Q)tools/install-deps build check
 	$(Q)+tests/check lint unit build-test e2e vm
@@ -135,6 +138,11 @@ e2e: all
 
 vm: all
 	$(Q)tests/run-e2e $(foreach k,$(KERNELS),$(addprefix $(k)/,$(BACKENDS))) -- $(TESTS)
+
+compare:
+	$(Q)tools/install-deps build vm compare
+	$(Q)+$(MAKE) --no-print-directory all
+	$(Q)tests/compare/run -k $(KERNEL) -n $(RUNS)
 
 lint: all
 	$(Q)CONNSNOOP=$(OUT)/connsnoop LINT_CFLAGS='$(BASE_CFLAGS) -O2' tests/run-lint
