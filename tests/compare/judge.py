@@ -200,7 +200,7 @@ def expect_connsnoop(judgement, kind, end, wanted):
         judgement.missing.append(f'no owner in the {what}')
     elif row and row['closer'] == row['process']:
         judgement.faults.append(f'{what}: the closer is the owner')
-    if row and end['how'] == 'queue' and row['attr'] != 'listener':
+    if row and row['process'] and end['how'] == 'queue' and row['attr'] != 'listener':
         judgement.faults.append(f'{what}: attr is {row["attr"]}')
 
 
