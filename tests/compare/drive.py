@@ -17,6 +17,7 @@ import sys
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / 'e2e'))
 
 import cases  # noqa: E402
+from links import DRIVER, settled  # noqa: E402
 from sockets import START_TIMEOUT, TIMEOUT, Pair, set_comm  # noqa: E402
 from tools import TOOLS, Tool, wait_for_all  # noqa: E402
 
@@ -52,7 +53,7 @@ class Markers:
 def run_case(case, waiting, tools, markers):
     before = {tool.name: len(tool.lines()) for tool in tools}
     ends = next(waiting) if waiting else case()
-    cases.settled(ends)
+    settled(ends)
     if not markers.next(TIMEOUT):
         sys.exit(f'{case.__name__}: no marker after it from {markers.silent()}')
     told = {tool.name: [line for line in tool.lines()[before[tool.name]:] if MARKER not in line.split()]
@@ -69,7 +70,7 @@ def main():
     connsnoop, result = sys.argv[1:]
     if os.cpu_count() != 1:
         sys.exit('drive.py: with more than one CPU the lines are not in the order of events')
-    set_comm(cases.DRIVER.encode())
+    set_comm(DRIVER.encode())
     early = {case: case() for case in cases.CASES if inspect.isgeneratorfunction(case)}
     for waiting in early.values():
         next(waiting)

@@ -117,7 +117,7 @@ def judge_tcptracer(case):
         if end['error']:
             continue
         begin = {'connect': 'C', 'accept': 'A', 'queue': None}[end['how']]
-        if begin and not end['old']:
+        if begin and (not end['old'] or end['accepted_late']):
             expect_tcptracer(judgement, begin, end, end['owner'])
         # nobody has a connection that nobody accepted; older ones it does not promise
         closer = end['closer'] or end['owner']
@@ -158,6 +158,9 @@ def judge_tcpconnect(case):
 
 # --- connsnoop ------------------------------------------------------------------------------------
 
+ATTR = {'connect': 'connect', 'accept': 'accept', 'queue': 'listener'}
+
+
 def parse_connsnoop(line):
     (event, attr, pid, comm, laddr, lport, raddr, rport, error, phase, reason, tx, rx, closer_pid,
      closer_comm) = (None if word == '-' else word for word in line.split())
@@ -176,11 +179,11 @@ def judge_connsnoop(case):
 
 
 def due_of_connsnoop(end):
-    close = {'reason': [end['reason']], 'bytes': [(end['tx'], end['rx'])], 'closer': [end['closer']]}
+    close = {'reason': end['reason'], 'bytes': [(end['tx'], end['rx'])], 'closer': [end['closer']]}
     fail = {'error': [end['error']], 'phase': [end['phase']]}
     if end['error']:
         return ({} if end['phase'] == 'local' else {'connect': {}}) | {'fail': fail}
-    if end['old'] or end['how'] == 'queue':
+    if end['old'] and not end['accepted_late'] or end['how'] == 'queue':
         return {'close': close}
     opening = {'connect': {}, 'established': {}} if end['how'] == 'connect' else {'accept': {}}
     return opening | {'close': close}
@@ -192,7 +195,7 @@ def expect_connsnoop(judgement, kind, end, wanted):
         local = bool(end['error'] and not end['local'][1]) or row['local'] == end['local']
         return row['event'] == kind and local and row['remote'] == end['remote']
     what = f'{kind} of the {end["name"]}\'s end'
-    owner = {'process': [end['owner'], None]}
+    owner = {'process': [end['owner'], None], 'attr': [ATTR[end['how']], 'scan', 'none']}
     if 'closer' in wanted:  # told where it is not the owner, known or not
         wanted = wanted | {'closer': [*wanted['closer'], end['owner']]}
     row = judgement.expect(what, owner | wanted, is_it, one_of('process', [end['owner']]))
@@ -200,8 +203,6 @@ def expect_connsnoop(judgement, kind, end, wanted):
         judgement.missing.append(f'no owner in the {what}')
     elif row and row['closer'] == row['process']:
         judgement.faults.append(f'{what}: the closer is the owner')
-    if row and row['process'] and end['how'] == 'queue' and row['attr'] != 'listener':
-        judgement.faults.append(f'{what}: attr is {row["attr"]}')
 
 
 JUDGES = {'tcplife': judge_tcplife, 'tcptracer': judge_tcptracer, 'tcpconnect': judge_tcpconnect,

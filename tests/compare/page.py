@@ -98,4 +98,4 @@ def true_of(end):
     moved = f', sent {end["tx"]} and received {end["rx"]} bytes' if end['how'] != 'queue' else ''
     closer = name(end['closer']) if end['closer'] else 'it'
     ended = {'local': f'; {closer} closed first', 'reset-sent': f'; {closer} reset the connection'}
-    return f'{who} {did}{moved}{ended.get(end["reason"], "")}.'
+    return f'{who} {did}{moved}{ended.get(end["reason"][0], "")}.'
