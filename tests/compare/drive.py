@@ -18,12 +18,12 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / 'e2e'))
 
 import cases  # noqa: E402
 from links import DRIVER, settled  # noqa: E402
-from sockets import START_TIMEOUT, TIMEOUT, Pair, set_comm  # noqa: E402
+from sockets import START_TIMEOUT, Pair, set_comm  # noqa: E402
 from tools import TOOLS, Tool, wait_for_all  # noqa: E402
 
 MARKER = '127.9.9.9'
 FIRST_PORT = 20001
-PROBE_SECONDS = 1  # until the next probe, while the tools start
+PROBE_SECONDS = 2  # until the next marker, if a tool has not told all of one
 
 
 class Markers:
@@ -32,30 +32,27 @@ class Markers:
     def __init__(self, tools):
         self.tools, self.port = tools, FIRST_PORT
 
-    def next(self, seconds):
+    def _next(self):
         pair = Pair(MARKER, port=self.port)
         pair.close('client')
         self.port += 1
-        return wait_for_all(self.tools, str(self.port - 1), seconds)
+        return wait_for_all(self.tools, str(self.port - 1), PROBE_SECONDS)
 
-    def wait_for_start(self):
+    def wait(self, when):
+        """Make markers until all tools have told of one: they may be starting, and may lose a line."""
         for _ in range(START_TIMEOUT // PROBE_SECONDS):
-            if self.next(PROBE_SECONDS):
+            if self._next():
                 return
-        sys.exit(f'not ready after {START_TIMEOUT} s: {self.silent()}')
-
-    def silent(self):
-        """The tools that have not told all of the last marker, and what they did tell."""
-        return '\n'.join('\n'.join([tool.name, *tool.lines()[-20:]]) for tool in self.tools
-                         if not tool.has_told(str(self.port - 1)))
+        silent = (tool for tool in self.tools if not tool.has_told(str(self.port - 1)))
+        sys.exit(f'{when}: no marker from '
+                 + '\n'.join('\n'.join([tool.name, *tool.lines()[-20:]]) for tool in silent))
 
 
 def run_case(case, waiting, tools, markers):
     before = {tool.name: len(tool.lines()) for tool in tools}
     ends = next(waiting) if waiting else case()
     settled(ends)
-    if not markers.next(TIMEOUT):
-        sys.exit(f'{case.__name__}: no marker after it from {markers.silent()}')
+    markers.wait(f'after {case.__name__}')
     told = {tool.name: [line for line in tool.lines()[before[tool.name]:] if MARKER not in line.split()]
             for tool in tools}
     return {'name': case.__name__, 'title': cases.title(case), 'ends': [end.row() for end in ends],
@@ -77,7 +74,7 @@ def main():
     tools = [Tool(name, connsnoop) for name in TOOLS]
     try:
         markers = Markers(tools)
-        markers.wait_for_start()
+        markers.wait('at the start')
         done = [run_case(case, early.get(case), tools, markers) for case in cases.CASES
                 if case not in cases.NEEDS or cases.NEEDS[case]()]
         heads = {tool.name: next(line for line in tool.lines() if 'PID' in line) for tool in tools}
