@@ -9,7 +9,9 @@ connections of which it knows everything, and holds each line against that. The 
 tool is measured by another. [tests/compare](../tests/compare/README.md) tells how.
 
 What ran: kernel {kernel} in a virtual machine with one CPU; the tools in C of Debian's package libbpf-tools
-({package}); {connsnoop}. The verdicts were the same in {runs} of {runs} runs. Other versions were not run.
+({package}); {connsnoop}. Other versions were not run.
+{runs} runs; of each case the
+one counts in which the tools did worst, since what is right by luck is not right. Runs differed in: {differ}.
 
 The three are small, cost little, and are good at what they were made for; where a client connects and closes first
 they are right. They are judged by their own manuals: tcplife promises a line for each session that opens and
@@ -27,9 +29,9 @@ will do if a connection changed hands; its KB have two decimals, so bytes are co
 """
 
 
-def page(result, verdicts, runs, step):
+def page(result, verdicts, runs, differ, step):
     tools = list(JUDGES)
-    parts = [INTRODUCTION.format(runs=runs, step=step, **result['versions']),
+    parts = [INTRODUCTION.format(runs=runs, step=step, differ='; '.join(differ) or 'nothing', **result['versions']),
              '## The cases\n', table(result, verdicts, tools), '',
              totals(verdicts, tools), '',
              '## Where a tool is not right\n',
