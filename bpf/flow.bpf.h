@@ -182,16 +182,15 @@ SUBPROG int flow_adopt(struct flow *f, const struct datagram *d)
 	return 0;
 }
 
-static __always_inline void flow_count(struct flow *f, const struct datagram *d)
+static __always_inline void flow_count(struct flow *f, const struct datagram *d, __u32 bytes)
 {
-	f->last_ns = d->now_ns;
 	if (d->received) {
 		if (!addr_is_set(f->tuple.laddr)) /* the first send did not know its own */
 			__builtin_memcpy(f->tuple.laddr, d->tuple.laddr, ADDR_LEN);
-		__sync_fetch_and_add(&f->rx_bytes, d->bytes);
+		__sync_fetch_and_add(&f->rx_bytes, bytes);
 		__sync_fetch_and_add(&f->rx_packets, d->packets);
 	} else {
-		__sync_fetch_and_add(&f->tx_bytes, d->bytes);
+		__sync_fetch_and_add(&f->tx_bytes, bytes);
 		__sync_fetch_and_add(&f->tx_packets, d->packets);
 	}
 }
@@ -231,18 +230,34 @@ SUBPROG int flow_cork(const struct flow_key *key, struct flow *f, __u32 bytes)
 
 	if (!key || !f)
 		return 0;
+	f->corked_bytes = (f->corked == CORKED ? f->corked_bytes : 0) + bytes;
 	f->corked = CORKED;
-	f->corked_bytes += bytes;
 	s = bpf_map_lookup_elem(&udp_sockets, &key->id);
 	if (s)
 		s->corked = *key;
 	return 0;
 }
 
+/*
+ * The parts of a datagram that are put together by now, when the last has come; 0 else. *@done: it was
+ * counted before.
+ */
+static __always_inline __u32 flow_uncork(struct flow *f, const struct datagram *d, bool *done)
+{
+	__u32 bytes = f->corked == CORKED ? f->corked_bytes : 0;
+
+	*done = f->corked == UNCORKED && !d->bytes; /* an empty last part, which has pushed it */
+	f->corked = NOT_CORKED;
+	f->corked_bytes = 0;
+	return bytes;
+}
+
 SUBPROG int handle_datagram(const struct datagram *d)
 {
 	struct flow_key key;
+	bool done = false;
 	struct flow *f;
+	__u32 bytes;
 
 	if (!d)
 		return 0;
@@ -254,20 +269,17 @@ SUBPROG int handle_datagram(const struct datagram *d)
 		return 0;
 	if (!f->attr && d->attr)
 		flow_adopt(f, d);
-	if (f->corked == UNCORKED && !d->received) {
-		f->corked = NOT_CORKED;
-		if (!d->bytes)
-			return 0; /* an empty last part, which pushed what was counted then */
-	}
-	flow_count(f, d);
+	f->last_ns = d->now_ns;
 	if (!d->packets)
 		return flow_cork(&key, f, d->bytes);
+	bytes = d->bytes;
+	if (f->corked && !d->received)
+		bytes += flow_uncork(f, d, &done);
+	if (done)
+		return 0;
+	flow_count(f, d, bytes);
 	if (wants(EVENT_SEND) && !d->received && f->shown == SHOWN)
-		datagram_tell(d, &f->owner, f->attr, f->corked_bytes + d->bytes);
-	if (f->corked && !d->received) {
-		f->corked = NOT_CORKED;
-		f->corked_bytes = 0;
-	}
+		datagram_tell(d, &f->owner, f->attr, bytes);
 	return 0;
 }
 

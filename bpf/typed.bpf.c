@@ -10,6 +10,15 @@ char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
 /* --- TCP ------------------------------------------------------------------------------------ */
 
+/* A socket of MPTCP: its first path will be told under its cookie, which must be there by then. */
+static __always_inline int mptcp_ask_cookie(struct sock *sk, int new_state)
+{
+	if (sk->sk_protocol == IPPROTO_MPTCP &&
+	    (new_state == TCP_SYN_SENT || new_state == TCP_ESTABLISHED))
+		bpf_get_socket_cookie(sk);
+	return 0;
+}
+
 /*
  * Every state change of every inet socket, listen() included. The same
  * moment as tcp_set_state() but stable, and it needs neither kprobes nor trampolines.
@@ -21,11 +30,14 @@ int BPF_PROG(inet_sock_set_state_tp, struct sock *sk, int old_state, int new_sta
 
 	if (tp)
 		return handle_state(tp, old_state, new_state);
-	/* its first path will be told under its cookie: see conn_id() */
-	if (sk->sk_protocol == IPPROTO_MPTCP && cfg.cookie_helper &&
-	    (new_state == TCP_SYN_SENT || new_state == TCP_ESTABLISHED))
-		bpf_get_socket_cookie(sk);
-	return 0;
+	return cfg.cookie_helper ? mptcp_ask_cookie(sk, new_state) : 0;
+}
+
+/* Where that is not loaded: see conn_id(). */
+SEC("tp_btf/inet_sock_set_state")
+int BPF_PROG(mptcp_cookie_tp, struct sock *sk, int old_state, int new_state)
+{
+	return mptcp_ask_cookie(sk, new_state);
 }
 
 /* All changes but those to LISTEN, which the kernel makes without it. */

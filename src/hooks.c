@@ -195,6 +195,14 @@ const struct hook hooks[HOOK_CNT] = {
 			{ BACKEND_AUTO, "sockops/tcp_init_transfer", { "cookie_sockops" }, NULL },
 		},
 	},
+	[HOOK_MPTCP_COOKIE] = {
+		.name = "mptcp-cookie",
+		.missed_kind = EVENT_CONNECT,
+		.lost = "id of MPTCP connections equal to that of the process's socket",
+		.ways = {
+			{ BACKEND_AUTO, "tp_btf/inet_sock_set_state", { "mptcp_cookie_tp" }, NULL },
+		},
+	},
 	[HOOK_SCAN_FILES] = {
 		.name = "scan-files",
 		.missed_kind = EVENT_EXISTING,

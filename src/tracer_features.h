@@ -12,6 +12,7 @@ struct features {
 	bool sock_from_file; /* 5.11 */
 	bool cookie;	     /* 5.12 */
 	bool cheap_maps;     /* 6.1: hashes without preallocation are safe in tracing programs */
+	bool mptcp;
 	bool kprobes;
 	uint8_t uring_args; /* enum uring_args */
 };

@@ -279,6 +279,9 @@ static void plan_cookies(struct tracer *t)
 	bool untyped = plan_has_backend(&t->plan, BACKEND_KPROBE) || !t->features.cookie;
 
 	t->plan.wanted[HOOK_CHILD_COOKIE] = untyped;
+	t->plan.wanted[HOOK_MPTCP_COOKIE] =
+		t->features.mptcp && t->features.cookie &&
+		!(plan_uses(&t->plan, "inet_sock_set_state_tp") && !untyped);
 	t->plan.wanted[HOOK_COOKIE] = untyped || plan_uses(&t->plan, "sys_exit_tp");
 }
 
