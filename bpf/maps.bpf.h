@@ -303,6 +303,18 @@ SHARED struct {
 	__type(value, __u8);
 } scan_closed SEC(".maps");
 
+/*
+ * FILTER_TREE: the processes (tgid) that descend from the loader's command. The first enters by
+ * tree_enter(), its descendants by handle_fork(); deleted by handle_exit(), and by src/tracer.c if
+ * that was missed. The loader makes it as large as the kernel lets processes be.
+ */
+SHARED struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, __u8);
+} tree SEC(".maps");
+
 /* The values of the filters, written once by src/tracer.c, read by filter.bpf.h. */
 SHARED struct {
 	__uint(type, BPF_MAP_TYPE_HASH);

@@ -7,7 +7,7 @@
 #define CONNSNOOP_OWNER_BPF_H
 
 #include "compat.bpf.h"
-#include "emit.bpf.h"
+#include "tree.bpf.h"
 
 #define PATH_DEPTH_MAX 24
 #define NAME_LEN_MAX 256
@@ -131,6 +131,8 @@ static __always_inline bool owner_passes(const struct owner *o, struct task_stru
 {
 	if (!o->pid)
 		return false;
+	if (cfg.filters & FILTER_TREE && !bpf_map_lookup_elem(&tree, &o->pid))
+		return false;
 	if (cfg.filters & FILTER_CGROUP &&
 	    cgroup_ancestor_id(BPF_CORE_READ(task, cgroups, dfl_cgrp), cfg.cgroup_level) !=
 		    cfg.cgroup_id)
@@ -176,6 +178,9 @@ SUBPROG int owner_current(struct owner *o)
 	if (!o)
 		return 0;
 	__builtin_memset(o, 0, sizeof(*o));
+	/* first: it excludes nearly all of the machine, and they should cost nothing more */
+	if (cfg.filters & FILTER_TREE && !tree_has_current())
+		return 0;
 	if (!(BPF_CORE_READ(task, flags) & PF_KTHREAD))
 		owner_read(o, task);
 	if (!(cfg.filters & FILTER_OWNER) || owner_passes(o, task))

@@ -233,7 +233,39 @@ int BPF_PROG(udpv6_destroy_sock_fentry, struct sock *sk)
 	return handle_udp_destroy(sk);
 }
 
-/* Read by the loader from time to time: closes the flows that have ended. */
+/* --- processes -------------------------------------------------------------------------------- */
+
+/* In the parent, before the child runs for the first time. */
+SEC("tp_btf/sched_process_fork")
+int BPF_PROG(sched_process_fork_tp, struct task_struct *parent, struct task_struct *child)
+{
+	return handle_fork(parent->tgid, child->tgid);
+}
+
+/* A thread ends; its process has already counted it out. Its files are still to be closed. */
+SEC("tp_btf/sched_process_exit")
+int BPF_PROG(sched_process_exit_tp, struct task_struct *task)
+{
+	return handle_exit(task->tgid, task->signal->live.counter);
+}
+
+/* --- read by the loader ----------------------------------------------------------------------- */
+
+/*
+ * Whoever reads it to its end is the first of the tree: the kernel knows its pid, and not only
+ * as its own namespace calls it. Gives one byte when it is in.
+ */
+SEC("iter/bpf_map_elem")
+int tree_enter(struct bpf_iter__bpf_map_elem *ctx)
+{
+	__u8 one = 1;
+
+	if (!ctx->key && !tree_add(bpf_get_current_pid_tgid() >> 32))
+		bpf_seq_write(ctx->meta->seq, &one, sizeof(one));
+	return 0;
+}
+
+/* From time to time: closes the flows that have ended. */
 SEC("iter/bpf_map_elem")
 int flows_sweep(struct bpf_iter__bpf_map_elem *ctx)
 {

@@ -28,9 +28,10 @@
 #define FILTER_IN (1u << 14)
 #define FILTER_OUT (1u << 15)
 #define FILTER_CLASS (1u << 16) /* config.classes */
+#define FILTER_TREE (1u << 17)	/* map tree: only the command that we run, and its descendants */
 
 /* Filters that only the owner answers. */
-#define FILTER_OWNER (FILTER_PID | FILTER_COMM | FILTER_UID | FILTER_CGROUP)
+#define FILTER_OWNER (FILTER_PID | FILTER_COMM | FILTER_UID | FILTER_CGROUP | FILTER_TREE)
 
 /* Bits of a value of filter_ports, an array indexed by port. */
 #define PORT_SET_ANY 1
@@ -110,6 +111,7 @@ struct shared {
 	__u64 sweep_ns;	     /* CLOCK_MONOTONIC: ages are reckoned from here */
 	__u32 reader_sleeps; /* set by the reader before it waits; cleared by who wakes it */
 	__u32 hurry;	     /* set by who sees the mark passed; cleared by the reader */
+	__u32 tree_cnt;	     /* processes in the map tree */
 	__u32 flow_cnt;	     /* flows in the table; written by the programs alone */
 	__u32 sweep_asked;   /* set by who sees too many flows; cleared by the sweep */
 	__u32 sweep_mode;    /* enum sweep_mode */

@@ -7,6 +7,23 @@
 
 #include "names.h"
 
+uint64_t losses_count(const struct losses *l, uint32_t kinds)
+{
+	uint64_t total = 0;
+
+	for (int k = 0; k < EVENT_KIND_CNT; k++)
+		for (int r = 0; r < LOST_REASON_CNT; r++)
+			total += kinds & 1u << k ? l->cnt[k][r] : 0;
+	return total;
+}
+
+void losses_forget(struct losses *l, uint32_t kinds)
+{
+	for (int k = 0; k < EVENT_KIND_CNT; k++)
+		if (kinds & 1u << k)
+			memset(l->cnt[k], 0, sizeof(l->cnt[k]));
+}
+
 uint64_t account_next_loss(struct account *a, const struct losses *now, enum event_kind *kind,
 			   enum lost_reason *reason)
 {
@@ -37,12 +54,7 @@ void account_summary(const struct account *a, struct summary *s)
 
 uint64_t account_lost_total(const struct account *a)
 {
-	uint64_t total = 0;
-
-	for (int k = 0; k < EVENT_KIND_CNT; k++)
-		for (int r = 0; r < LOST_REASON_CNT; r++)
-			total += a->reported.cnt[k][r];
-	return total;
+	return losses_count(&a->reported, ~0u);
 }
 
 void account_print(const struct account *a, FILE *f)

@@ -13,6 +13,10 @@ struct losses {
 	uint64_t cnt[EVENT_KIND_CNT][LOST_REASON_CNT];
 };
 
+/* Of these kinds (1 << enum event_kind): how many, and take them out. */
+uint64_t losses_count(const struct losses *l, uint32_t kinds);
+void losses_forget(struct losses *l, uint32_t kinds);
+
 struct account {
 	uint64_t printed[EVENT_KIND_CNT];
 	struct losses reported; /* what `lost` lines have said */

@@ -12,10 +12,12 @@
 
 #include "account.h"
 #include "commands.h"
+#include "follow.h"
 #include "log.h"
 #include "opts.h"
 #include "output.h"
 #include "resolve.h"
+#include "tally.h"
 #include "tracer.h"
 
 #define NS_PER_MS 1000000ULL
@@ -31,6 +33,9 @@ struct trace {
 	struct resolver *resolver;
 	struct output *output;
 	struct account account;
+	struct follow *follow;	/* the command that is traced, NULL: the machine is */
+	uint64_t table_lost;	/* events that its table lacks */
+	bool muted;		/* the reader of the output has gone, and its command has not */
 	uint64_t printed_total; /* what --count counts: all but lost and summary */
 	uint64_t end_ns;	/* --duration, CLOCK_MONOTONIC; NEVER without it */
 	uint64_t sweep_ns;	/* when to look for ended UDP flows; NEVER: there are none */
@@ -76,6 +81,15 @@ static bool count_is_reached(const struct trace *t)
 	return t->opts->count && t->printed_total >= t->opts->count;
 }
 
+/* A reader that goes away ends the trace, but not that of a command. */
+static int output_result(struct trace *t, int err)
+{
+	if (err != -EPIPE || !t->opts->command_argv)
+		return err;
+	t->muted = true;
+	return 0;
+}
+
 static int on_record(void *ctx, const void *record, size_t size)
 {
 	const struct event *e = record;
@@ -94,12 +108,16 @@ static int on_record(void *ctx, const void *record, size_t size)
 	}
 	if (count_is_reached(t) || !is_event(e, size))
 		return 0;
+	count_flows(t, e);
+	if (t->follow)
+		follow_event(t->follow, e);
+	if (t->muted || !opts_show(t->opts, e))
+		return 0;
 	resolver_line(t->resolver, e, &l);
-	t->err = output_line(t->output, &l);
+	t->err = output_result(t, output_line(t->output, &l));
 	if (t->err)
 		return t->err;
 	t->account.printed[e->kind]++;
-	count_flows(t, e);
 	t->printed_total++;
 	if (count_is_reached(t))
 		t->done = true;
@@ -116,11 +134,15 @@ static void tell_losses(struct trace *t)
 
 	if (t->err || tracer__losses(t->tracer, &losses))
 		return;
+	t->table_lost = losses_count(&losses, EVENTS_TALLIED);
+	losses_forget(&losses, ~t->opts->events);
+	if (t->muted)
+		return;
 	resolver_line(t->resolver, &e, &l);
 	while ((l.lost_count =
 			account_next_loss(&t->account, &losses, &l.lost_kind, &l.lost_reason))) {
 		t->account.printed[EVENT_LOST]++;
-		t->err = output_line(t->output, &l);
+		t->err = output_result(t, output_line(t->output, &l));
 		if (t->err)
 			return;
 	}
@@ -145,21 +167,35 @@ static uint64_t min_ns(uint64_t a, uint64_t b)
 	return a < b ? a : b;
 }
 
-/* Wait until the programs call, a signal comes, the clock is set, or @when_ns. */
+static uint64_t next_duty_ns(const struct trace *t)
+{
+	uint64_t when_ns = min_ns(t->end_ns, t->sweep_ns);
+
+	return t->follow ? min_ns(when_ns, follow_when(t->follow)) : when_ns;
+}
+
+/* Wait until the programs call, a signal comes, the command ends, the clock is set, or @when_ns. */
 static void wait_until(struct trace *t, uint64_t when_ns)
 {
 	struct epoll_event events[4];
-	int n = epoll_wait(t->epoll_fd, events, 4,
-			   timeout_until(min_ns(when_ns, min_ns(t->end_ns, t->sweep_ns))));
+	int n = epoll_wait(t->epoll_fd, events, 4, timeout_until(min_ns(when_ns, next_duty_ns(t))));
 
 	for (int i = 0; i < n; i++) {
 		if (events[i].data.fd == t->signal_fd)
-			t->done = true;
+			t->done |= follow_signals(t->follow, t->signal_fd);
+		else if (t->follow && events[i].data.fd == follow_fd(t->follow))
+			follow_reap(t->follow);
 		else if (events[i].data.fd == resolver_clock_fd(t->resolver))
 			resolver_clock_was_set(t->resolver);
 	}
 	if (now_ns() >= t->end_ns)
 		t->done = true;
+}
+
+/* Nobody is left who could make the next event. */
+static bool is_ending(const struct trace *t)
+{
+	return t->follow && follow_has_ended(t->follow) && !tracer__tree_size(t->tracer);
 }
 
 /*
@@ -177,7 +213,7 @@ static void wait_for_events(struct trace *t, bool idle)
 		wait_until(t, NEVER);
 	}
 	tracer__awake(t->tracer);
-	if (!t->done && !t->err && t->opts->latency_ms)
+	if (!t->done && !t->err && t->opts->latency_ms && !is_ending(t))
 		wait_until(t, now_ns() + t->opts->latency_ms * NS_PER_MS);
 }
 
@@ -194,14 +230,17 @@ static void sweep(struct trace *t)
 static void run(struct trace *t)
 {
 	while (!t->done && !t->err) {
+		uint32_t tree_size = t->follow ? tracer__tree_size(t->tracer) : 0;
 		int n = tracer__consume(t->tracer);
 
 		if (n > 0)
 			tell_losses(t);
 		if (!t->err)
-			t->err = output_flush(t->output);
-		if (t->err)
+			t->err = output_result(t, output_flush(t->output));
+		if (t->err || (t->follow && follow_is_over(t->follow, tree_size)))
 			break;
+		if (t->follow && n <= 0 && follow_has_ended(t->follow))
+			tracer__tree_prune(t->tracer);
 		if (now_ns() >= t->sweep_ns) {
 			sweep(t);
 			continue;
@@ -228,6 +267,7 @@ static void finish(struct trace *t)
 		t->err = output_summary(t->output, resolver_utc(t->resolver, now_ns()), &s);
 	if (!t->err)
 		t->err = output_flush(t->output);
+	t->err = output_result(t, t->err);
 	if (!t->opts->stats && account_lost_total(&t->account))
 		log_warn("%llu events were lost: a larger --buffer or a filter would help",
 			 (unsigned long long)account_lost_total(&t->account));
@@ -256,6 +296,8 @@ static int loop_open(struct trace *t)
 	sigemptyset(&set);
 	sigaddset(&set, SIGINT);
 	sigaddset(&set, SIGTERM);
+	if (t->opts->command_argv)
+		follow_add_signals(&set);
 	sigprocmask(SIG_BLOCK, &set, NULL);
 	t->signal_fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 	t->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
@@ -303,14 +345,32 @@ static int trace_open(struct trace *t, const struct services *services)
 	t->sweep_ns = t->hidden_flows ? now_ns() + t->sweep_period_ns : NEVER;
 	t->end_ns = t->opts->duration_ns ? now_ns() + t->opts->duration_ns : NEVER;
 	log_debug("tracing");
-	return output_flush(t->output); /* the header says that it has begun */
+	/* the header says that it has begun */
+	return output_result(t, output_flush(t->output));
+}
+
+/* Run the command that is to be traced, now that everything is in place. */
+static int command_start(struct trace *t)
+{
+	int err;
+
+	if (!t->opts->command_argv)
+		return 0;
+	err = follow_start(&t->follow, t->opts, tracer__tree_fd(t->tracer));
+	if (err)
+		return err;
+	err = watch(t, follow_fd(t->follow), EPOLLIN);
+	if (err)
+		log_err("cannot wait for the command: %s", strerror(-err));
+	return err;
 }
 
 int cmd_trace(const struct opts *opts, const struct services *services)
 {
 	struct trace t = { .opts = opts, .epoll_fd = -1, .signal_fd = -1 };
-	int err = trace_open(&t, services), close_err;
+	int err = trace_open(&t, services), close_err, status;
 
+	err = err ?: command_start(&t);
 	if (!err) {
 		t.err = tracer__scan(t.tracer);
 		run(&t);
@@ -321,7 +381,14 @@ int cmd_trace(const struct opts *opts, const struct services *services)
 	close_err = output_close(t.output);
 	err = err ?: close_err;
 	resolver_close(t.resolver);
+	status = err && err != -EPIPE ? EXIT_FAILURE : EXIT_SUCCESS;
+	if (t.follow) {
+		int theirs = follow_finish(t.follow, t.signal_fd, opts->numeric ? NULL : services,
+					   t.table_lost);
+
+		status = status ?: theirs;
+	}
 	close(t.epoll_fd);
 	close(t.signal_fd);
-	return err && err != -EPIPE ? EXIT_FAILURE : EXIT_SUCCESS;
+	return status;
 }

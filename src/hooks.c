@@ -222,6 +222,16 @@ const struct hook hooks[HOOK_CNT] = {
 			{ BACKEND_AUTO, "iter/tcp, iter/udp", { "scan_tcp", "scan_udp" }, NULL },
 		},
 	},
+	[HOOK_TREE] = {
+		.name = "process-tree",
+		.missed_kind = EVENT_CONNECT,
+		.lost = "running a command to trace it and its descendants",
+		.required = true,
+		.ways = {
+			{ BACKEND_AUTO, "tp_btf/sched_process_fork, exit",
+			  { "sched_process_fork_tp", "sched_process_exit_tp" }, NULL },
+		},
+	},
 };
 /* clang-format on */
 

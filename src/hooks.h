@@ -33,6 +33,7 @@ enum hook_id {
 	HOOK_MPTCP_COOKIE,
 	HOOK_SCAN_FILES,
 	HOOK_SCAN_TABLES,
+	HOOK_TREE,
 	HOOK_CNT,
 };
 
@@ -49,7 +50,7 @@ struct hook {
 	uint32_t events;  /* 1 << enum event_kind: some of these are missing without it */
 	const char *lost; /* what else is missing without it, NULL: nothing */
 	enum event_kind missed_kind;  /* what a skipped run of its program counts as */
-	bool required;		      /* without it there is nothing to trace */
+	bool required;		      /* if it is wanted, there is no trace without it */
 	struct way ways[WAY_CNT_MAX]; /* best first; ends at the first without `where` */
 };
 

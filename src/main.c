@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /* connsnoop: traces network connections as they happen, with the process that owns them. */
 #include <errno.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "child.h"
 #include "commands.h"
 #include "log.h"
 #include "opts.h"
@@ -35,7 +35,7 @@ int main(int argc, char **argv)
 	struct opts opts = {};
 	int status = EXIT_FAILURE;
 
-	signal(SIGPIPE, SIG_IGN); /* a reader that goes away is seen by its error */
+	child_keep_heritage();
 	if (services_load(&services)) {
 		log_err("cannot load the names of services: out of memory");
 		return EXIT_FAILURE;

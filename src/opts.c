@@ -9,7 +9,9 @@
 
 #include "log.h"
 #include "opts_table.h"
+#include "tally.h"
 #include "text.h"
+#include "user.h"
 
 #define ROW_MAX 64
 #define LONG_ONLY 256 /* getopt's value of a row without a letter: this and its index */
@@ -122,20 +124,38 @@ static void say_missing_value(enum command command)
 		help_hint(command));
 }
 
-static void say_bad_operand(const struct opt_ctx *c, const char *word, bool behind_dashes)
+static void say_bad_operand(const struct opt_ctx *c, const char *word)
 {
 	enum command command = c->o->command;
 
-	if (behind_dashes && command == COMMAND_TRACE)
-		log_err("running a command ('%.200s') is not supported yet; start it yourself and "
-			"trace it with --pid or --comm",
-			word);
-	else if (!c->command_named && command_find(word) >= 0)
+	if (!c->command_named && command_find(word) >= 0)
 		log_err("a command comes before its options: 'connsnoop %s [OPTIONS]'", word);
 	else if (!c->command_named && optind == 1)
-		log_err("unknown command '%.200s'; %s", word, help_hint(command));
+		log_err("unknown command '%.200s'; %s, or put -- before a program to run", word,
+			help_hint(command));
 	else
 		log_err("unexpected argument '%.200s'; %s", word, help_hint(command));
+}
+
+/* What is behind the options. @value: that of the last one. */
+static int parse_operands(struct opt_ctx *c, int argc, char **argv, const char *value)
+{
+	/* A "--" may also have been the value of the last option. */
+	bool dashes = optind > 1 && !strcmp(argv[optind - 1], "--") && argv[optind - 1] != value;
+
+	if (dashes && c->o->command == COMMAND_TRACE) {
+		if (optind == argc) {
+			log_err("'--' is followed by no program to run; %s",
+				help_hint(c->o->command));
+			return -1;
+		}
+		c->o->command_argv = argv + optind;
+		return 0;
+	}
+	if (optind == argc)
+		return 0;
+	say_bad_operand(c, argv[optind]);
+	return -1;
 }
 
 /* Calls the setters. 0, OPT_ANSWERED, or negative after a sentence on stderr. */
@@ -163,14 +183,7 @@ static int parse_options(struct opt_ctx *c, int argc, char **argv)
 			say_bad_option(&spec, command, argv[optind - 1]);
 		err = -1;
 	}
-	if (!err && optind < argc) {
-		/* A "--" may also have been the value of the last option. */
-		bool dashes = !strcmp(argv[optind - 1], "--") && argv[optind - 1] != value;
-
-		say_bad_operand(c, argv[optind], dashes);
-		err = -1;
-	}
-	return err;
+	return err ?: parse_operands(c, argc, argv, value);
 }
 
 /* --tcp with --udp is the same as neither: the pair covers everything. */
@@ -217,7 +230,13 @@ static int finish(struct opt_ctx *c)
 		o->events &= EVENTS_FAILED;
 	}
 	o->events |= c->events_added | EVENTS_ALWAYS;
-	return 0;
+	if (o->command_argv)
+		o->filters.set |= FILTER_TREE;
+	if (!o->run_as || o->command_argv)
+		return 0;
+	log_err("--as says whose process the program behind '--' becomes, and there is none; %s",
+		help_hint(o->command));
+	return -1;
 }
 
 static void set_defaults(struct opts *o)
@@ -250,10 +269,29 @@ enum opts_result opts_parse(struct opts *opts, const struct services *s, int arg
 	return err == OPT_ANSWERED ? OPTS_DONE : OPTS_RUN;
 }
 
+uint32_t opts_kernel_events(const struct opts *opts)
+{
+	return opts->command_argv ? opts->events | EVENTS_TALLIED : opts->events;
+}
+
+static bool close_is_failure(uint8_t reason)
+{
+	return reason != REASON_LOCAL && reason != REASON_REMOTE && reason != REASON_IDLE &&
+	       reason != REASON_CLOSED;
+}
+
+bool opts_show(const struct opts *opts, const struct event *e)
+{
+	if (!(opts->events & 1u << e->kind))
+		return false;
+	return !opts->failed_only || e->kind != EVENT_CLOSE || close_is_failure(e->reason);
+}
+
 void opts_free(struct opts *opts)
 {
 	filters_free(&opts->filters);
 	free(opts->output);
 	free(opts->columns);
+	user_free(opts->run_as);
 	memset(opts, 0, sizeof(*opts));
 }

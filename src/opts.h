@@ -13,6 +13,7 @@ enum backend { BACKEND_AUTO, BACKEND_FENTRY, BACKEND_KPROBE, BACKEND_TRACEPOINT,
 enum color { COLOR_AUTO, COLOR_ALWAYS, COLOR_NEVER };
 
 struct services;
+struct user;
 
 /* Everything the command line says. opts_free() releases what it owns. */
 struct opts {
@@ -36,6 +37,9 @@ struct opts {
 	enum color color;
 	char *output;  /* file, NULL: stdout */
 	char *columns; /* --columns as given, NULL: the default */
+
+	char **command_argv; /* behind "--", of main()'s argv; NULL: no command to run */
+	struct user *run_as; /* --as: whose process it becomes, NULL: the caller's */
 };
 
 /* What the caller does next. */
@@ -48,6 +52,12 @@ enum opts_result {
 /* @s names ports for --port and its like; it may be NULL, then only numbers are understood. */
 enum opts_result opts_parse(struct opts *opts, const struct services *s, int argc, char **argv);
 void opts_free(struct opts *opts);
+
+/* What the kernel is to send: with a command also what the table at its end counts. */
+uint32_t opts_kernel_events(const struct opts *opts);
+
+/* Of what it sends, what is to be printed. @e: of any kind that is a line. */
+bool opts_show(const struct opts *opts, const struct event *e);
 
 /* As --backend spells it; NULL: there is no such backend. */
 const char *backend_name(unsigned int backend);

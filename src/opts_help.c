@@ -23,12 +23,14 @@ static const struct {
 
 static const char *const heads[COMMAND_CNT] = {
 	[COMMAND_TRACE] =
-		"Usage: connsnoop [trace] [OPTIONS]\n"
+		"Usage: connsnoop [trace] [OPTIONS] [-- PROGRAM [ARGUMENT...]]\n"
 		"       connsnoop probe [OPTIONS]\n"
 		"       connsnoop [COMMAND] --help\n"
 		"\n"
 		"Trace network connections as they happen, from inside the kernel, with the\n"
-		"process that owns them.\n"
+		"process that owns them. With a PROGRAM, run it and trace only it and its\n"
+		"descendants, from their first system call until the last has ended; then sum up\n"
+		"on stderr.\n"
 		"\n"
 		"Commands:\n"
 		"  trace                    stream events (the default command)\n"
@@ -49,8 +51,11 @@ static const char *const tails[COMMAND_CNT] = {
 		"  connsnoop -u -P domain   who asks which name server\n"
 		"  connsnoop -A '!127.0.0.0/8,!::1' -j -o log.json\n"
 		"                           everything but loopback, as JSON, into a file\n"
+		"  connsnoop -o log -- curl https://www.kernel.org\n"
+		"                           what one program does, apart from its own output\n"
 		"\n"
-		"Exit status: 0 done, also after SIGINT and SIGTERM; 1 it failed; 2 wrong usage.\n",
+		"Exit status: 0 done, also after SIGINT and SIGTERM; 1 it failed; 2 wrong usage.\n"
+		"With a PROGRAM its own, or 128+N if the signal N has ended it.\n",
 	[COMMAND_PROBE] = "\n"
 			  "Exit status: 0 done; 1 it failed; 2 wrong usage.\n",
 };

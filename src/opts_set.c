@@ -13,6 +13,7 @@
 #include "names.h"
 #include "parse.h"
 #include "text.h"
+#include "user.h"
 #include "version.h"
 
 #define TIME_MAX_S 1000000000u /* 31 years; as nanoseconds still far below 2^64 */
@@ -257,6 +258,22 @@ int opt_set_flows(struct opt_ctx *c, const struct opt_row *row, const char *arg)
 	log_err("--%s: '%.200s' is not a number of flows from %d to %d", row->name, arg, FLOWS_MIN,
 		FLOWS_MAX);
 	return -EINVAL;
+}
+
+int opt_set_as(struct opt_ctx *c, const struct opt_row *row, const char *arg)
+{
+	struct user *user;
+	int err = user_find(arg, &user);
+
+	if (err) {
+		log_err("--%s: there is no user '%.200s' here%s%s; it takes a name or a uid",
+			row->name, arg, err == -ENOENT ? "" : ": ",
+			err == -ENOENT ? "" : strerror(-err));
+		return err;
+	}
+	user_free(c->o->run_as);
+	c->o->run_as = user;
+	return 0;
 }
 
 int opt_set_buffer(struct opt_ctx *c, const struct opt_row *row, const char *arg)

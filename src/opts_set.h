@@ -30,6 +30,7 @@ opt_setter opt_set_events;
 opt_setter opt_add_events; /* row->value: 1 << enum event_kind */
 opt_setter opt_set_count;
 opt_setter opt_set_flows;
+opt_setter opt_set_as;
 opt_setter opt_set_buffer;
 opt_setter opt_set_latency;
 opt_setter opt_show_help;

@@ -98,6 +98,9 @@ const struct opt_row opt_rows[] = {
 	{ "backend", 0, "NAME", TRACE | PROBE, GROUP_TRACING, opt_set_backend,
 	  .help = "how to attach: fentry, kprobe, tracepoint, or auto (the default), which takes "
 		  "the best that really attaches, hook by hook" },
+	{ "as", 0, "USER", TRACE, GROUP_TRACING, opt_set_as,
+	  .help = "run PROGRAM as this user, by name or uid, with the user's groups, HOME, USER and "
+		  "LOGNAME" },
 	{ "stats", 0, NULL, TRACE, GROUP_TRACING, opt_set_bool, IN_OPTS(stats), .value = true,
 	  .help = "at exit, on stderr: events by kind, lost ones by kind and reason, and the runs "
 		  "and ns per run of each BPF program" },

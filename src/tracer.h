@@ -51,6 +51,18 @@ int tracer__losses(struct tracer *t, struct losses *losses);
  */
 int tracer__sweep(struct tracer *t);
 
+/*
+ * FILTER_TREE: a descriptor (the caller's) that gives one byte to the process that reads it to its
+ * end: from then on that process and its descendants are traced. -errno if it cannot be had.
+ */
+int tracer__tree_fd(const struct tracer *t);
+
+/* How many of them there are; when the last goes, the reader is woken. */
+uint32_t tracer__tree_size(const struct tracer *t);
+
+/* Forget those that have gone unseen, where our pids are those of the whole machine. */
+void tracer__tree_prune(struct tracer *t);
+
 /* --stats: for each program its runs, ns per run and missed runs. */
 void tracer__print_stats(const struct tracer *t, FILE *f);
 

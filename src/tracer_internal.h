@@ -25,6 +25,7 @@ struct tracer {
 	struct bpf_link *links[PROGRAM_CNT_MAX];
 	size_t link_cnt;
 	struct bpf_link *sweep;
+	struct bpf_link *tree_enter; /* NULL: no FILTER_TREE */
 	int cgroup_fd;
 	int stats_fd; /* keeps the kernel's run-time statistics on, -1: off */
 	tracer_fn fn;
@@ -42,5 +43,8 @@ struct tracer *tracer_new(tracer_fn fn, void *ctx);
  */
 int tracer_load(struct tracer *t, const struct opts *opts);
 void tracer_unload(struct tracer *t);
+
+/* Before loading: what the plan asks of the tree of processes. 0 or -errno. */
+int tracer_tree_configure(struct tracer *t);
 
 #endif

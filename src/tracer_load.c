@@ -87,8 +87,8 @@ static void config_choose(struct config *cfg, const struct tracer *t, const stru
 	bool kprobes = plan_has_backend(plan, BACKEND_KPROBE);
 	bool sockops = plan_uses(plan, "tcp_connect_sockops");
 
-	cfg->events = opts->events;
-	cfg->failed_only = opts->failed_only;
+	cfg->events = opts_kernel_events(opts);
+	cfg->failed_only = opts->failed_only && !opts->command_argv;
 	cfg->udp_idle_ns = opts->udp_idle_ns;
 	cfg->flows_mark = flows_max(t, opts) / 4 * 3;
 	/* a kprobe knows a socket by its address alone, and has to find what the others keep */
@@ -144,7 +144,7 @@ static int configure(struct tracer *t, const struct opts *opts)
 	bpf_program__set_autoload(t->skel->progs.flows_sweep, t->plan.wanted[HOOK_UDP_SEND]);
 	config_choose(cfg, t, opts);
 	cfg->wakeup_bytes = opts->latency_ms ? bytes / WAKEUP_DIVISOR : 0;
-	err = maps_configure(t, opts);
+	err = maps_configure(t, opts) ?: tracer_tree_configure(t);
 	if (err) {
 		log_err("cannot set the size of the buffers: %s", strerror(-err));
 		return err;
@@ -209,6 +209,8 @@ void tracer_unload(struct tracer *t)
 	t->ring = NULL;
 	bpf_link__destroy(t->sweep);
 	t->sweep = NULL;
+	bpf_link__destroy(t->tree_enter);
+	t->tree_enter = NULL;
 	connsnoop_bpf__destroy(t->skel);
 	t->skel = NULL;
 }
@@ -220,15 +222,16 @@ static int on_record(void *ctx, void *data, size_t size)
 	return t->fn(t->ctx, data, size);
 }
 
-static int sweep_attach(struct tracer *t)
+/* NULL in *@link if the program is not wanted. */
+static int iterator_attach(struct bpf_program *p, struct bpf_map *map, struct bpf_link **link)
 {
-	union bpf_iter_link_info info = { .map.map_fd = bpf_map__fd(t->skel->maps.flows) };
+	union bpf_iter_link_info info = { .map.map_fd = bpf_map__fd(map) };
 	LIBBPF_OPTS(bpf_iter_attach_opts, opts, .link_info = &info, .link_info_len = sizeof(info));
 
-	if (!bpf_program__autoload(t->skel->progs.flows_sweep))
+	if (!bpf_program__autoload(p))
 		return 0;
-	t->sweep = bpf_program__attach_iter(t->skel->progs.flows_sweep, &opts);
-	return t->sweep ? 0 : -errno;
+	*link = bpf_program__attach_iter(p, &opts);
+	return *link ? 0 : -errno;
 }
 
 /* Load and attach what the plan says. On failure failed_program may name the one that failed. */
@@ -254,7 +257,8 @@ static int load(struct tracer *t, const struct opts *opts)
 	if (!t->ring)
 		return -errno;
 	t->skel->bss->shared.scan_runs = 1;
-	err = sweep_attach(t);
+	err = iterator_attach(t->skel->progs.flows_sweep, t->skel->maps.flows, &t->sweep);
+	err = err ?: iterator_attach(t->skel->progs.tree_enter, t->skel->maps.tree, &t->tree_enter);
 	return err ?: attach_all(t);
 }
 
@@ -363,8 +367,9 @@ int tracer_load(struct tracer *t, const struct opts *opts)
 	err = tracer_features(&t->features);
 	if (err)
 		return err;
-	plan_init(&t->plan, opts->events, tcp, udp, opts->backend);
+	plan_init(&t->plan, opts_kernel_events(opts), tcp, udp, opts->backend);
 	t->plan.wanted[HOOK_SCAN_FILES] = true; /* for the owners, even if nothing is printed */
+	t->plan.wanted[HOOK_TREE] = opts->filters.set & FILTER_TREE;
 	if (!t->features.kprobes)
 		plan_fail_backend(&t->plan, BACKEND_KPROBE, -ENOENT);
 	if (!t->features.sock_from_file)
