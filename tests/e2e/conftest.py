@@ -20,6 +20,11 @@ def pytest_sessionstart(session):
 IN_EVERY_VM = {
     'test_cli.py': {'test_not_privileged', 'test_signals[2]', 'test_duration', 'test_stats',
                     'test_nothing_is_left[9]', 'test_probe'},
+    'test_command.py': {
+        'test_first_call', 'test_others_are_not', 'test_children_of_a_shell', 'test_threads',
+        'test_daemon', 'test_short_lived', 'test_killed', 'test_inherited_sockets', 'test_pid_namespace',
+        'test_descriptors', 'test_surroundings[limits]', 'test_closes_late', 'test_table',
+        'test_udp_flows_of_one_socket'},
     'test_output.py': {'test_latency[0]', 'test_latency[10]'},
     'test_filters.py': {f'test_filter[{name}]' for name in (
         'udp', 'ipv6', 'pid', 'user by number', 'ports', 'network with a hole', 'in', 'cgroup',

@@ -110,6 +110,22 @@ static void test_summary(void **state)
 	assert_int_equal(s.lost[EVENT_CLOSE], 0);
 }
 
+static void test_some_kinds(void **state)
+{
+	const uint32_t kinds = 1u << EVENT_FLOW | 1u << EVENT_CLOSE;
+
+	(void)state;
+	now.cnt[EVENT_FLOW][LOST_MAP] = 2;
+	now.cnt[EVENT_FLOW][LOST_BUFFER] = 3;
+	now.cnt[EVENT_CLOSE][LOST_NESTED] = 1ull << 40;
+	now.cnt[EVENT_CONNECT][LOST_MAP] = 7;
+	assert_int_equal(losses_count(&now, kinds), (1ull << 40) + 5);
+	losses_forget(&now, kinds);
+	assert_int_equal(losses_count(&now, kinds), 0);
+	assert_next(7, EVENT_CONNECT, LOST_MAP);
+	assert_no_more();
+}
+
 static void test_print(void **state)
 {
 	char *text = NULL;
@@ -136,7 +152,7 @@ int main(void)
 		TEST(test_nothing),	    TEST(test_told_once),
 		TEST(test_only_the_growth), TEST(test_each_kind_and_reason),
 		TEST(test_beyond_32_bits),  TEST(test_summary),
-		TEST(test_print),
+		TEST(test_some_kinds),	    TEST(test_print),
 	};
 
 	return cmocka_run_group_tests_name("account", tests, NULL, NULL);

@@ -108,6 +108,8 @@ static void test_only_what_is_wanted(void **state)
 	plan_init(&plan, 0, true, true, BACKEND_AUTO);
 	for (int i = 0; i < HOOK_CNT; i++)
 		assert_null(plan_way(&plan, i));
+	plan_init(&plan, ALL, true, true, BACKEND_AUTO);
+	assert_false(plan.wanted[HOOK_TREE]); /* every fork of the machine: only for a program */
 }
 
 static void test_uses(void **state)

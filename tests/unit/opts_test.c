@@ -15,6 +15,8 @@
 #include "names.h"
 #include "opts_table.h"
 #include "services.h"
+#include "tally.h"
+#include "user.h"
 #include "version.h"
 
 #define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
@@ -26,10 +28,12 @@ static struct capture out, err;
 
 static enum opts_result run(char **args)
 {
-	char *argv[ARGS_MAX + 2] = { "connsnoop" };
+	static char *argv[ARGS_MAX + 2]; /* o.command_argv points into it */
 	enum opts_result result;
 	int argc = 1;
 
+	memset(argv, 0, sizeof(argv));
+	argv[0] = "connsnoop";
 	while (args[argc - 1] && argc <= ARGS_MAX) {
 		argv[argc] = args[argc - 1];
 		argc++;
@@ -106,6 +110,7 @@ static bool is_udp_flows(void) { return o.udp_flows == 1000; }
 static bool is_buffer(void) { return o.buffer_bytes == 64 * 1024; }
 static bool is_latency(void) { return o.latency_ms == 0; }
 static bool is_backend(void) { return o.backend == BACKEND_KPROBE; }
+static bool is_as(void) { return !strcmp(o.run_as->name, "root") && !strcmp(o.command_argv[0], "true"); }
 static bool is_stats(void) { return o.stats; }
 static bool is_verbose(void) { return o.verbose; }
 static bool is_help(void) { return strstr(out.text, "Usage: connsnoop") == out.text; }
@@ -153,6 +158,7 @@ static const struct row_case {
 	{ "buffer", is_buffer, "64K", "48K", OPTS_RUN },
 	{ "latency", is_latency, "0", "60001", OPTS_RUN },
 	{ "backend", is_backend, "kprobe", "kprobes", OPTS_RUN },
+	{ "as", is_as, "root", "no-such-user-here", OPTS_RUN },
 	{ "stats", is_stats, NULL, NULL, OPTS_RUN },
 	{ "verbose", is_verbose, NULL, NULL, OPTS_RUN },
 	{ "help", is_help, NULL, NULL, OPTS_DONE },
@@ -183,20 +189,21 @@ static void test_each_row_takes_its_good_value(void **state)
 	assert_int_equal(opt_row_cnt, ARRAY_SIZE(cases));
 	for (size_t i = 0; i < opt_row_cnt; i++) {
 		const struct row_case *c = case_of(&opt_rows[i]);
+		char *dashes = c->done == is_as ? "--" : NULL, *program = "true";
 
 		assert_int_equal(!c->good, !opt_rows[i].arg);
 		snprintf(name, sizeof(name), "--%s", c->name);
-		check_good(c, RUN(name, c->good), name);
+		check_good(c, RUN(name, c->good, dashes, program), name);
 		letter[1] = opt_rows[i].letter;
 		if (letter[1])
-			check_good(c, RUN(letter, c->good), letter);
+			check_good(c, RUN(letter, c->good, dashes, program), letter);
 		if (!c->good)
 			continue;
 		snprintf(joined, sizeof(joined), "--%s=%s", c->name, c->good);
-		check_good(c, RUN(joined), joined);
+		check_good(c, RUN(joined, dashes, program), joined);
 		snprintf(joined, sizeof(joined), "%s%s", letter, c->good);
 		if (letter[1])
-			check_good(c, RUN(joined), joined);
+			check_good(c, RUN(joined, dashes, program), joined);
 	}
 }
 
@@ -289,8 +296,6 @@ static void test_commands(void **state)
 	assert_run("probe", "-v", "--backend=tracepoint");
 	assert_int_equal(o.command, COMMAND_PROBE);
 	assert_int_equal(o.backend, BACKEND_TRACEPOINT);
-	assert_run("--");
-	assert_run("trace", "--");
 	assert_usage("unknown command 'foo'", "foo");
 	assert_usage("unknown command 'Trace'", "Trace", "-t");
 	assert_usage("unexpected argument 'foo'", "trace", "foo");
@@ -303,15 +308,65 @@ static void test_commands(void **state)
 	assert_usage("'--json'", "probe", "--json");
 }
 
-static void test_running_a_command_is_refused(void **state)
+static void assert_program(const char *first, const char *second)
+{
+	assert_int_equal(o.command, COMMAND_TRACE);
+	assert_string_equal(o.command_argv[0], first);
+	assert_string_equal(o.command_argv[1], second);
+	assert_null(o.command_argv[2]);
+	assert_int_equal(o.filters.set & FILTER_TREE, FILTER_TREE);
+}
+
+static void test_program(void **state)
 {
 	(void)state;
-	assert_usage("not supported yet", "--", "ls", "-l");
-	assert_usage("not supported yet", "trace", "-t", "--", "probe");
+	assert_run("--", "ls", "-l");
+	assert_program("ls", "-l");
+	assert_run("trace", "-t", "--", "probe", "--help");
+	assert_program("probe", "--help");
+	assert_run("-e", "listen", "--", "--", "--");
+	assert_program("--", "--");
+	assert_int_equal(opts_kernel_events(&o),
+			 1u << EVENT_LISTEN | EVENTS_TALLIED | EVENTS_ALWAYS);
+	assert_run("-e", "listen");
+	assert_null(o.command_argv);
+	assert_int_equal(opts_kernel_events(&o), o.events);
+	assert_int_equal(o.filters.set, 0);
+}
+
+static void test_no_program(void **state)
+{
+	(void)state;
+	assert_usage("no program", "--");
+	assert_usage("no program", "trace", "-t", "--");
+	assert_usage("-- before a program", "ls");
+	assert_usage("'--'", "--as", "root");
 	/* Here "--" is the name of a file. */
 	assert_usage("unexpected argument 'ls'", "-o", "--", "ls");
 	assert_run("-o", "--");
 	assert_string_equal(o.output, "--");
+}
+
+/* What the kernel sends for the table alone is not printed. */
+static void test_show(void **state)
+{
+	struct event e = { .kind = EVENT_CONNECT };
+
+	(void)state;
+	assert_run("-f", "--", "true");
+	assert_false(opts_show(&o, &e));
+	e.kind = EVENT_FAIL;
+	assert_true(opts_show(&o, &e));
+	e.kind = EVENT_CLOSE;
+	for (e.reason = 0; e.reason < REASON_CNT; e.reason++)
+		assert_int_equal(opts_show(&o, &e),
+				 e.reason != REASON_LOCAL && e.reason != REASON_REMOTE &&
+					 e.reason != REASON_IDLE && e.reason != REASON_CLOSED);
+	assert_run("-e", "close,state");
+	e.reason = REASON_LOCAL;
+	assert_true(opts_show(&o, &e));
+	e.kind = EVENT_FLOW;
+	assert_false(opts_show(&o, &e));
 }
 
 static void test_wrong_options(void **state)
@@ -484,6 +539,8 @@ static void check_help(enum command command)
 		s += 2;
 		len = strspn(s, "abcdefghijklmnopqrstuvwxyz0123456789-");
 		row = row_of(s, len);
+		if (!len) /* the end of the options */
+			continue;
 		if (!row || !(row->commands & 1u << command))
 			fail_msg("help of %s has --%.*s", command_names[command], (int)len, s);
 	}
@@ -575,7 +632,9 @@ int main(void)
 		TEST(test_each_row_survives_hostile_values),
 		TEST(test_defaults),
 		TEST(test_commands),
-		TEST(test_running_a_command_is_refused),
+		TEST(test_program),
+		TEST(test_no_program),
+		TEST(test_show),
 		TEST(test_wrong_options),
 		TEST(test_letters_combine),
 		TEST(test_abbreviations),
