@@ -356,6 +356,10 @@ static int command_start(struct trace *t)
 
 	if (!t->opts->command_argv)
 		return 0;
+	if (follow_signals(NULL, t->signal_fd)) {
+		log_err("ended by a signal before '%.200s' was run", t->opts->command_argv[0]);
+		return -EINTR;
+	}
 	err = follow_start(&t->follow, t->opts, tracer__tree_fd(t->tracer));
 	if (err)
 		return err;

@@ -69,7 +69,7 @@ def test_help_of_all_options():
     for option in ('--numeric --json --output --columns --no-header --color --pid --comm --user '
                    '--tcp --udp --port --lport --rport --net --class --in --out --cgroup --netns '
                    '--events --failed --states --datagrams --duration --count --udp-idle '
-                   '--buffer --latency --backend --stats').split():
+                   '--buffer --latency --backend --stats --as').split():
         assert option in text, option
 
 
