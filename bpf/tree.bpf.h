@@ -56,10 +56,13 @@ static __always_inline void tree_remove(__u32 tgid)
 /* A process or a thread is born, and has not run yet. */
 static __always_inline int handle_fork(__u32 parent_tgid, __u32 tgid)
 {
+	long err;
+
 	/* a thread is in with its process */
 	if (tgid == parent_tgid || !tree_has(parent_tgid))
 		return 0;
-	if (tree_add(tgid))
+	err = tree_add(tgid);
+	if (err && err != -EEXIST)
 		lost(EVENT_CONNECT, LOST_MAP); /* whatever it will do */
 	return 0;
 }

@@ -249,6 +249,22 @@ int BPF_PROG(sched_process_exit_tp, struct task_struct *task)
 	return handle_exit(task->tgid, task->signal->live.counter);
 }
 
+/*
+ * Both once more, for a task that preempts another inside the same program above, whose run the
+ * kernel then skips. What has been done is not done again.
+ */
+SEC("tp_btf/sched_process_fork")
+int BPF_PROG(sched_process_fork_again_tp, struct task_struct *parent, struct task_struct *child)
+{
+	return handle_fork(parent->tgid, child->tgid);
+}
+
+SEC("tp_btf/sched_process_exit")
+int BPF_PROG(sched_process_exit_again_tp, struct task_struct *task)
+{
+	return handle_exit(task->tgid, task->signal->live.counter);
+}
+
 /* --- read by the loader ----------------------------------------------------------------------- */
 
 /*

@@ -225,11 +225,13 @@ const struct hook hooks[HOOK_CNT] = {
 	[HOOK_TREE] = {
 		.name = "process-tree",
 		.missed_kind = EVENT_CONNECT,
+		.missed_by = "sched_process_fork_again_tp",
 		.lost = "running a command to trace it and its descendants",
 		.required = true,
 		.ways = {
 			{ BACKEND_AUTO, "tp_btf/sched_process_fork, exit",
-			  { "sched_process_fork_tp", "sched_process_exit_tp" }, NULL },
+			  { "sched_process_fork_tp", "sched_process_fork_again_tp",
+			    "sched_process_exit_tp", "sched_process_exit_again_tp" }, NULL },
 		},
 	},
 };
@@ -297,6 +299,18 @@ int plan_fail(struct plan *plan, const char *name, int error)
 		}
 	}
 	return cnt;
+}
+
+int plan_missed_kind(const struct plan *plan, const char *program)
+{
+	for (int i = 0; i < HOOK_CNT; i++) {
+		const struct way *way = plan_way(plan, i);
+
+		if (way && way_has(way, program) &&
+		    (!hooks[i].missed_by || !strcmp(hooks[i].missed_by, program)))
+			return hooks[i].missed_kind;
+	}
+	return -1;
 }
 
 void plan_fail_backend(struct plan *plan, enum backend bad, int error)

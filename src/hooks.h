@@ -49,8 +49,10 @@ struct hook {
 	const char *name;
 	uint32_t events;  /* 1 << enum event_kind: some of these are missing without it */
 	const char *lost; /* what else is missing without it, NULL: nothing */
-	enum event_kind missed_kind;  /* what a skipped run of its program counts as */
-	bool required;		      /* if it is wanted, there is no trace without it */
+	enum event_kind missed_kind; /* what a skipped run of its program counts as */
+	const char
+		*missed_by; /* only if this one skips it: others stand in for the rest; NULL: any */
+	bool required;	    /* if it is wanted, there is no trace without it */
 	struct way ways[WAY_CNT_MAX]; /* best first; ends at the first without `where` */
 };
 
@@ -76,6 +78,9 @@ void plan_init(struct plan *plan, uint32_t events, bool tcp, bool udp, enum back
  * given up.
  */
 int plan_fail(struct plan *plan, const char *name, int error);
+
+/* Which kind of event is lost when the kernel skips a run of this program; -1: none. */
+int plan_missed_kind(const struct plan *plan, const char *program);
 
 /* Give up every way of a backend. */
 void plan_fail_backend(struct plan *plan, enum backend bad, int error);

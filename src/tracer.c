@@ -92,18 +92,6 @@ void tracer__awake(struct tracer *t)
 	__atomic_store_n(&t->skel->bss->shared.hurry, 0, __ATOMIC_SEQ_CST);
 }
 
-/* Which kind of event a program that did not run has not made. */
-static enum event_kind missed_kind(const struct plan *plan, const char *program)
-{
-	for (int i = 0; i < HOOK_CNT; i++) {
-		const struct way *way = plan_way(plan, i);
-
-		if (way && way_has(way, program))
-			return hooks[i].missed_kind;
-	}
-	return EVENT_STATE;
-}
-
 /* The kernel skips a program that would interrupt itself on its CPU, and counts that. */
 static void losses_add_missed(const struct tracer *t, struct losses *losses)
 {
@@ -112,9 +100,9 @@ static void losses_add_missed(const struct tracer *t, struct losses *losses)
 	bpf_object__for_each_program(p, t->skel->obj) {
 		struct bpf_prog_info info = {};
 		uint32_t len = sizeof(info);
-		enum event_kind kind = missed_kind(&t->plan, bpf_program__name(p));
+		int kind = plan_missed_kind(&t->plan, bpf_program__name(p));
 
-		if (bpf_program__autoload(p) &&
+		if (kind >= 0 && bpf_program__autoload(p) &&
 		    !bpf_obj_get_info_by_fd(bpf_program__fd(p), &info, &len))
 			losses->cnt[kind][LOST_NESTED] += info.recursion_misses;
 	}

@@ -112,6 +112,24 @@ static void test_only_what_is_wanted(void **state)
 	assert_false(plan.wanted[HOOK_TREE]); /* every fork of the machine: only for a program */
 }
 
+/* A skipped run is a loss of the hook's kind of event, unless another program stands in. */
+static void test_missed(void **state)
+{
+	(void)state;
+	init(BACKEND_AUTO);
+	plan.wanted[HOOK_TREE] = true;
+	assert_int_equal(plan_missed_kind(&plan, "inet_csk_accept_fexit"), EVENT_ACCEPT);
+	assert_int_equal(plan_missed_kind(&plan, "sched_process_fork_again_tp"), EVENT_CONNECT);
+	assert_int_equal(plan_missed_kind(&plan, "sched_process_fork_tp"), -1);
+	assert_int_equal(plan_missed_kind(&plan, "sched_process_exit_tp"), -1);
+	assert_int_equal(plan_missed_kind(&plan, "no such program"), -1);
+	for (int i = 0; i < HOOK_CNT; i++) {
+		const struct way *way = plan_way(&plan, i);
+
+		assert_true(!hooks[i].missed_by || way_has(way, hooks[i].missed_by));
+	}
+}
+
 static void test_uses(void **state)
 {
 	(void)state;
@@ -221,6 +239,7 @@ int main(void)
 		cmocka_unit_test(test_has),
 		cmocka_unit_test(test_best_first),
 		cmocka_unit_test(test_only_what_is_wanted),
+		cmocka_unit_test(test_missed),
 		cmocka_unit_test(test_uses),
 		cmocka_unit_test(test_one_fails),
 		cmocka_unit_test(test_one_of_several_fails),
