@@ -4,6 +4,7 @@
 # make check      install what is missing, then all tests, here and on every kernel (needs root)
 #   make lint unit build-test e2e vm   its parts; TESTS, KERNELS and BACKENDS choose some of e2e and vm
 # make compare    what tcplife, tcptracer and tcpconnect say beside us, in docs/peers.md (needs root); KERNEL, RUNS
+# make cases      docs/cases.md anew, from what e2e and vm found
 # make install    to DESTDIR and PREFIX
 # make format     lay the C code out anew
 # make vmlinux    renew the kernel's types
@@ -120,7 +121,7 @@ $(OUT)/unit/%_test: $(OUT)/unit/%_test.o $(OUT)/unit/libconnsnoop.a
 	$(call msg,LINK)
 	$(Q)$(CC) $(TEST_CFLAGS) $(ALL_LDFLAGS) $^ -o $@ -lcmocka $(LDLIBS)
 
-.PHONY: check lint unit unit-build build-test e2e vm compare format
+.PHONY: check lint unit unit-build build-test e2e vm cases compare format
 check:
 	$(Q)tools/install-deps build check
 	$(Q)+tests/check lint unit build-test e2e vm
@@ -143,6 +144,9 @@ compare:
 	$(Q)tools/install-deps build vm compare
 	$(Q)+$(MAKE) --no-print-directory all
 	$(Q)tests/compare/run -k $(KERNEL) -n $(RUNS)
+
+cases:
+	$(Q)tests/cases
 
 lint: all
 	$(Q)CONNSNOOP=$(OUT)/connsnoop LINT_CFLAGS='$(BASE_CFLAGS) -O2' tests/run-lint

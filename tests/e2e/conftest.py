@@ -1,11 +1,14 @@
 """Fixtures of the end-to-end tests: see README.md."""
+import json
 import os
+import platform
 import signal
 
 import pytest
 
+from cases import registered
 from sockets import START_TIMEOUT, TIMEOUT, Namespace
-from tracing import BINARY, Trace
+from tracing import BACKEND, BINARY, Abilities, Trace
 
 
 def pytest_sessionstart(session):
@@ -27,8 +30,8 @@ IN_EVERY_VM = {
         'test_udp_flows_of_one_socket'},
     'test_output.py': {'test_latency[0]', 'test_latency[10]'},
     'test_filters.py': {f'test_filter[{name}]' for name in (
-        'udp', 'ipv6', 'pid', 'user by number', 'ports', 'network with a hole', 'in', 'cgroup',
-        'in, class and network')},
+        'udp', 'ipv6', 'pid', 'user by number', 'ports', 'longest prefix', 'in', 'cgroup',
+        'mapped, by port and network', 'in, class and network')},
 }
 
 
@@ -41,6 +44,57 @@ def pytest_collection_modifyitems(config, items):
         (kept if only is None or item.name in only else left).append(item)
     config.hook.pytest_deselected(items=left)
     items[:] = kept
+
+
+# --- the table of cases -------------------------------------------------------------------------
+
+def pytest_configure(config):
+    config.addinivalue_line('markers', 'case(group, case): proves a case of cases.py')
+    config.outcomes = {}
+
+
+def cases_of(item):
+    return [mark.args for mark in item.iter_markers('case')]
+
+
+def pytest_itemcollected(item):
+    for case in cases_of(item):
+        if case not in registered():
+            raise pytest.UsageError(f'{item.nodeid}: {case} is no case of cases.py')
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item, call):
+    """Note what became of a test that proves a case: the worst of its setup, call and teardown."""
+    report = (yield).get_result()
+    if not cases_of(item):
+        return
+    if call.when == 'setup':
+        item.outcome = 'passed', ''
+    if report.failed or hasattr(report, 'wasxfail'):
+        item.outcome = 'failed', getattr(report, 'wasxfail', '')
+    elif report.skipped:
+        item.outcome = 'skipped', report.longrepr[2].removeprefix('Skipped: ')
+    elif Abilities.weaker and item.outcome[0] == 'passed':
+        item.outcome = 'weaker', Abilities.weaker[-1]
+    if call.when == 'teardown':
+        outcome, words = item.outcome
+        item.config.outcomes[item.nodeid] = {
+            'cases': cases_of(item), 'outcome': outcome, 'words': words}
+
+
+def pytest_sessionfinish(session):
+    """Leave the outcomes for tests/cases; tests/run-e2e says where."""
+    path = os.environ.get('CONNSNOOP_CASES')
+    if path:
+        with open(path, 'w') as f:
+            json.dump({'kernel': platform.release(), 'backend': BACKEND,
+                       'tests': session.config.outcomes}, f, indent=1)
+
+
+@pytest.fixture(autouse=True)
+def abilities_are_noted():
+    Abilities.weaker.clear()
 
 
 @pytest.fixture(autouse=True)

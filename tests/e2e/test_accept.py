@@ -50,6 +50,8 @@ def test_lorigin_is_the_listeners(trace, need, bound, netns):
     assert accept['lorigin'] == ('bound' if bound else 'dynamic')
 
 
+@pytest.mark.case('owner', "child made in the client's task on loopback")
+@pytest.mark.case('loopback', 'both ends on this machine')
 def test_peers(trace, need):
     """Both ends on this machine, in two processes: each end knows the other."""
     need(trace, 'accept')
@@ -71,6 +73,7 @@ def test_peers(trace, need):
         assert established.get('peer_pid') in (None, server.pid)
 
 
+@pytest.mark.case('owner', 'accept by a worker of a pre-forked server')
 def test_worker_of_a_forked_server(trace, need):
     """The one that accepts is the owner, not the one that listens."""
     need(trace, 'accept')
@@ -112,6 +115,7 @@ def do_accept_all():
         server.close()
 
 
+@pytest.mark.case('owner', 'SO_REUSEPORT')
 def test_reuseport(trace, need):
     """Two processes share one port: each connection belongs to the one that accepts it."""
     need(trace, 'accept')
@@ -146,6 +150,7 @@ def test_non_blocking(trace, need):
         sock.close()
 
 
+@pytest.mark.case('owner', 'thread with another name')
 def test_in_a_thread(trace, need):
     need(trace, 'accept')
     listener = listen_on()
@@ -182,6 +187,7 @@ def test_order_of_the_queue(trace, need):
     listener.close()
 
 
+@pytest.mark.case('owner', 'accept() that waited before the trace')
 def test_waiting_before_the_trace_began(tracer):
     """accept() was called before there was a tracer."""
     with Process(b'early-server') as server:
@@ -214,6 +220,8 @@ def close_of_child(trace, port, client_port):
     return trace.wait_for(event='close', lport=port, rport=client_port)
 
 
+@pytest.mark.case('owner', 'never accepted')
+@pytest.mark.case('close', 'never-accepted')
 def test_never_accepted(trace):
     """The listener is closed with a connection in its queue: one close, owner the listener's."""
     with Process(b'idle-server') as server:
@@ -231,6 +239,7 @@ def test_never_accepted(trace):
         client.close()
 
 
+@pytest.mark.case('close', 'never-accepted')
 def test_client_has_left_and_never_accepted(trace):
     with Process(b'idle-server') as server:
         _, port = server.call(do_listen, '127.0.0.1')
@@ -244,6 +253,7 @@ def test_client_has_left_and_never_accepted(trace):
         assert trace.history(close['id']) == ['close']
 
 
+@pytest.mark.case('close', 'never-accepted')
 def test_reset_and_never_accepted(trace):
     with Process(b'idle-server') as server:
         _, port = server.call(do_listen, '127.0.0.1')

@@ -22,6 +22,7 @@ def ends(trace, pair):
 
 # --- reasons ------------------------------------------------------------------------------------
 
+@pytest.mark.case('close', 'local and remote')
 @pytest.mark.parametrize('address', ['127.0.0.1', '::1'])
 @pytest.mark.parametrize('first', ['client', 'server'])
 def test_who_closed_first(trace, first, address):
@@ -37,6 +38,8 @@ def test_who_closed_first(trace, first, address):
     assert 'closer_pid' not in client and 'closer_pid' not in server
 
 
+@pytest.mark.case('close', 'half-close')
+@pytest.mark.case('close', "data after the peer's FIN")
 def test_half_closed(trace):
     """shutdown() by one end, data from the other one afterwards."""
     pair = Pair()
@@ -54,6 +57,7 @@ def test_half_closed(trace):
     assert (client['tx_bytes'], server['rx_bytes']) == (0, 0)
 
 
+@pytest.mark.case('close', 'reset-sent and reset-received')
 def test_linger_0(trace):
     pair = Pair()
     pair.exchange(b'up', b'down')
@@ -65,6 +69,7 @@ def test_linger_0(trace):
     pair.listener.close()
 
 
+@pytest.mark.case('close', 'reset-sent and reset-received')
 def test_unread_data(trace):
     """close() with unread data resets the connection."""
     pair = Pair()
@@ -79,6 +84,7 @@ def test_unread_data(trace):
     pair.listener.close()
 
 
+@pytest.mark.case('close', 'reset-sent and reset-received')
 def test_data_after_close(trace):
     """The other end writes to a socket that is gone: it is reset."""
     pair = Pair()
@@ -91,6 +97,7 @@ def test_data_after_close(trace):
     pair.listener.close()
 
 
+@pytest.mark.case('owner', 'killed with SIGKILL')
 def test_killed(trace):
     """A process that dies closes its connections."""
     listener = listen_on()
@@ -108,6 +115,7 @@ def test_killed(trace):
     listener.close()
 
 
+@pytest.mark.case('close', 'timeout')
 def test_user_timeout(trace, netns):
     """The other end does not answer any more."""
     with netns:
@@ -147,6 +155,7 @@ def two_hosts():
         b.close()
 
 
+@pytest.mark.case('close', 'unreachable')
 def test_unreachable(trace, two_hosts):
     """The other end has gone, and the router says so."""
     a, b = two_hosts
@@ -189,6 +198,7 @@ def test_other_host(trace, two_hosts, need):
 
 # --- owner and closer ---------------------------------------------------------------------------
 
+@pytest.mark.case('owner', 'server closes first')
 def test_owner_is_kept_when_the_server_closes_first(trace, need):
     need(trace, 'accept')
     with Process(b'the-server') as server, Process(b'the-client') as client:
@@ -203,6 +213,7 @@ def test_owner_is_kept_when_the_server_closes_first(trace, need):
     assert (into['comm'], into['reason'], into.get('closer_pid')) == ('the-server', 'local', None)
 
 
+@pytest.mark.case('close', 'closed by another process')
 @pytest.mark.parametrize('end', ['client', 'server'])
 @pytest.mark.parametrize('how', ['fin', 'reset'])
 def test_closed_by_a_child(trace, need, end, how):
@@ -228,6 +239,7 @@ def test_closed_by_a_child(trace, need, end, how):
     pair.listener.close()
 
 
+@pytest.mark.case('close', 'closed by another process')
 def test_closed_by_a_child_after_the_other_end(trace, need):
     need(trace, 'accept')
     pair = Pair()
@@ -250,6 +262,7 @@ def wait_and_close():
 
 # --- totals -------------------------------------------------------------------------------------
 
+@pytest.mark.case('close', 'totals of send() and recv()')
 @pytest.mark.parametrize('address', ['127.0.0.1', '::1'])
 @pytest.mark.parametrize('first', ['client', 'server'])
 @pytest.mark.parametrize('up, down', [(0, 0), (1, 0), (0, 1), (100, 7), (70000, 3), (3, 1 << 20)])
@@ -263,6 +276,7 @@ def test_bytes(trace, address, first, up, down):
     assert (server['tx_bytes'], server['rx_bytes']) == (down, up)
 
 
+@pytest.mark.case('close', 'totals of send() and recv()')
 def test_a_lot_at_once(trace):
     """Megabytes, written while the other end reads: segments are merged, windows fill."""
     pair = Pair()
@@ -307,6 +321,7 @@ def test_times(trace):
     assert 'handshake_us' not in server or server['handshake_us'] > 0
 
 
+@pytest.mark.case('close', 'older than the trace')
 def test_older_than_the_trace(tracer):
     """A connection that was there before gets its close, with the bytes it has had."""
     pair = Pair()

@@ -24,6 +24,8 @@ VERSIONS = {
 }
 
 
+@pytest.mark.case('tuples', 'local port never 0')
+@pytest.mark.case('tuples', 'IPv4-mapped seen once, as IPv4')
 @pytest.mark.parametrize('version', VERSIONS)
 def test_socket_pair(trace, version):
     listen, connect, wanted = VERSIONS[version]
@@ -90,6 +92,7 @@ def test_nobody_has_accepted_yet(trace):
     listener.close()
 
 
+@pytest.mark.case('owner', 'thread with another name')
 def test_in_a_thread(trace):
     """comm is the process's name, tid the thread's number."""
     with open('/proc/self/comm', 'rb') as f:
@@ -113,6 +116,7 @@ def test_in_a_thread(trace):
         assert seen['tid'] != os.getpid()
 
 
+@pytest.mark.case('tuples', 'connect() twice on one socket')
 def test_same_socket_again_after_refusal(trace):
     closed = listen_on()
     nobody = closed.getsockname()
@@ -131,6 +135,8 @@ def test_same_socket_again_after_refusal(trace):
         ('connect', server_port), ('established', server_port), ('close', server_port)]
 
 
+@pytest.mark.case('tuples', 'AF_UNSPEC disconnect')
+@pytest.mark.case('tuples', 'connect() twice on one socket')
 def test_same_socket_again_after_disconnect(trace):
     """connect() to AF_UNSPEC ends the connection; the socket may open another."""
     listener = listen_on()
@@ -147,6 +153,7 @@ def test_same_socket_again_after_disconnect(trace):
     listener.close()
 
 
+@pytest.mark.case('tuples', 'simultaneous open')
 def test_to_itself(trace, netns):
     """A socket that connects to its own port: a simultaneous open."""
     with netns:
@@ -163,6 +170,7 @@ def test_to_itself(trace, netns):
     assert (event['lport'], event['rport'], event['direction']) == (5000, 5000, 'out')
 
 
+@pytest.mark.case('tuples', 'Fast Open by the client')
 def test_fast_open(trace):
     """No connect() is called: sendto() opens the connection."""
     listener = listen_on()
@@ -179,6 +187,7 @@ def test_fast_open(trace):
     listener.close()
 
 
+@pytest.mark.case('tuples', 'Fast Open with data in the SYN')
 def test_fast_open_accepted(trace):
     """The SYN carries data, since the client has the server's cookie from the first connection."""
     ns = Namespace()

@@ -20,6 +20,7 @@ def nobody(address='127.0.0.1'):
         return port_of(listener)
 
 
+@pytest.mark.case('failures', 'refused')
 @pytest.mark.parametrize('address, ipv, mapped', [
     ('127.0.0.1', 4, None), ('::1', 6, None), ('::ffff:127.0.0.1', 4, True)])
 @pytest.mark.parametrize('blocking', [True, False], ids=['blocking', 'non-blocking'])
@@ -74,6 +75,7 @@ def test_refused_again_and_again(trace):
 
 # --- before the SYN -----------------------------------------------------------------------------
 
+@pytest.mark.case('failures', 'no route')
 @pytest.mark.parametrize('address, seen', [
     ('192.0.2.1', '192.0.2.1'), ('2001:db8::1', '2001:db8::1'), ('::ffff:192.0.2.1', '192.0.2.1')])
 @pytest.mark.parametrize('blocking', [True, False], ids=['blocking', 'non-blocking'])
@@ -98,6 +100,7 @@ def test_no_route(trace, need, address, seen, blocking):
     ns.close()
 
 
+@pytest.mark.case('failures', 'no free local port')
 def test_no_local_port(trace, need, netns):
     need(trace, 'fail before the SYN')
     netns.sysctl('ipv4/ip_local_port_range', '61000 61000')
@@ -137,6 +140,7 @@ def test_unreachable_route(trace, need, netns):
             client.close()
 
 
+@pytest.mark.case('failures', 'calls that are no attempts')
 def test_calls_that_are_no_attempts(trace):
     """connect() that the kernel refuses as such says nothing of the network."""
     with listen_on() as listener, tcp_socket() as client:
@@ -158,6 +162,7 @@ def blackhole(netns):
     return netns
 
 
+@pytest.mark.case('failures', 'cancelled by close()')
 def test_cancelled(trace, blackhole):
     """The process closes the socket before there is an answer."""
     with blackhole:
@@ -196,6 +201,7 @@ def do_hang(address, port):
     return cookie(held['client'])
 
 
+@pytest.mark.case('failures', 'cancelled by exit')
 def test_killed_while_connecting(trace, blackhole):
     with Process(netns=blackhole) as process:
         client_id = process.call(do_hang, '192.0.2.1', 80)
@@ -207,6 +213,7 @@ def test_killed_while_connecting(trace, blackhole):
     assert trace.history(client_id) == ['connect', 'fail']
 
 
+@pytest.mark.case('failures', 'cancelled by shutdown()')
 def test_shutdown_while_connecting(trace, blackhole):
     """shutdown() gives up as well; close() afterwards adds nothing."""
     with blackhole:
@@ -221,6 +228,7 @@ def test_shutdown_while_connecting(trace, blackhole):
     assert trace.history(client_id) == ['connect', 'fail']
 
 
+@pytest.mark.case('failures', 'timed out')
 def test_timed_out(trace, blackhole):
     with blackhole:
         client = tcp_socket()

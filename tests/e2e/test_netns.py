@@ -1,11 +1,14 @@
 """Network namespaces: the same socket pair may be there twice."""
 import os
 
+import pytest
+
 from sockets import (Namespace, Process, cookie, do_accept, do_close, do_connect, do_listen,
                      port_of, udp_socket)
 from tracing import pick
 
 
+@pytest.mark.case('tuples', 'same tuple in two namespaces')
 def test_same_tuple_twice(trace, need):
     """Two connections with equal addresses and ports, in two namespaces, at the same time."""
     need(trace, 'accept')
@@ -38,6 +41,7 @@ def test_same_tuple_twice(trace, need):
             ns.close()
 
 
+@pytest.mark.case('tuples', 'same tuple in two namespaces')
 def test_same_udp_tuple_twice(trace, need):
     need(trace, 'udp sent')
     need(trace, 'udp received')

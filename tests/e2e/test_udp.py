@@ -68,6 +68,11 @@ def totals(event):
     return tuple(event[name] for name in ('tx_bytes', 'rx_bytes', 'tx_packets', 'rx_packets'))
 
 
+@pytest.mark.case('udp', 'connected and not')
+@pytest.mark.case('udp', 'IPv6')
+@pytest.mark.case('udp', 'IPv4-mapped')
+@pytest.mark.case('udp', 'received ones counted')
+@pytest.mark.case('udp', 'datagrams of no bytes')
 @connected
 @pytest.mark.parametrize('version', VERSIONS)
 def test_flow(trace, version, connected):
@@ -121,6 +126,7 @@ def test_any_address(trace):
     assert (event['laddr'], event['raddr']) == ('127.0.0.1', '127.0.0.1')
 
 
+@pytest.mark.case('udp', 'IPv4-mapped')
 def test_dual_stack_server(trace):
     server = udp_socket('::', 0)
     client = udp_socket()
@@ -134,6 +140,7 @@ def test_dual_stack_server(trace):
     assert trace.wait_for(event='flow', id=ids[0]).get('mapped') is None
 
 
+@pytest.mark.case('udp', 'several peers on one socket')
 @pytest.mark.parametrize('peers', [2, 50])
 def test_several_peers_on_one_socket(trace, peers):
     """A flow for each peer, and for each its own totals."""
@@ -158,6 +165,7 @@ def test_several_peers_on_one_socket(trace, peers):
     assert len(trace.find(event='close', id=client_id)) == peers
 
 
+@pytest.mark.case('udp', 'several peers on one socket')
 def test_server_with_several_clients(trace):
     server = udp_socket(port=0)
     clients = [udp_socket() for _ in range(5)]
@@ -236,6 +244,7 @@ def test_send_that_fails_is_no_flow(trace, netns):
     server.close()
 
 
+@pytest.mark.case('udp', 'MSG_MORE')
 def test_corked(trace):
     """MSG_MORE: two calls, one datagram."""
     with Talk() as talk:
@@ -246,6 +255,7 @@ def test_corked(trace):
     assert totals(trace.wait_for(event='close', id=talk.server_id)) == (0, 12, 0, 1)
 
 
+@pytest.mark.case('udp', 'MSG_PEEK not counted')
 def test_peeked_at(trace):
     """MSG_PEEK reads nothing."""
     with Talk() as talk:
@@ -264,6 +274,7 @@ def test_cut_short(trace):
     assert totals(trace.wait_for(event='close', id=talk.server_id)) == (0, 100, 0, 1)
 
 
+@pytest.mark.case('udp', 'received ones counted')
 def test_not_read(trace):
     """What nobody has read."""
     with Talk() as talk:
@@ -286,6 +297,7 @@ def test_largest_datagram(trace):
     assert totals(trace.wait_for(event='close', id=talk.server_id)) == (0, 65507, 0, 1)
 
 
+@pytest.mark.case('udp', 'UDP_SEGMENT by setsockopt()')
 def test_segmented_by_the_kernel(trace):
     """UDP_SEGMENT: one call, several datagrams."""
     with Talk() as talk:
@@ -316,6 +328,7 @@ class Mmsghdr(ctypes.Structure):
     _fields_ = [('hdr', Msghdr), ('len', ctypes.c_uint)]
 
 
+@pytest.mark.case('udp', 'sendmmsg()')
 def test_sendmmsg(trace):
     """Several datagrams in one call, as resolvers send them."""
     with Talk() as talk:
@@ -402,6 +415,7 @@ def test_killed(trace):
     server.close()
 
 
+@pytest.mark.case('udp', 'multicast')
 def test_multicast(trace, netns):
     """To a group, on the loopback of an own namespace; what arrives has another remote side."""
     netns.run('ip', 'link', 'set', 'lo', 'multicast', 'on')
@@ -438,6 +452,7 @@ def short_trace():
         trace.kill()
 
 
+@pytest.mark.case('udp', 'idle and closed')
 def test_idle(short_trace):
     with Talk() as talk:
         talk.up(b'one')
@@ -448,6 +463,7 @@ def test_idle(short_trace):
         assert 0 <= close['duration_us']
 
 
+@pytest.mark.case('udp', 'idle and closed')
 def test_flow_again_after_idle(short_trace):
     with Talk() as talk:
         talk.up(b'one')

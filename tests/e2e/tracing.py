@@ -311,20 +311,41 @@ class Trace:
 
     @property
     def abilities(self):
-        """The one place where the backends differ."""
-        return {
-            'connect before its outcome':
-                'together with its outcome' not in self.weakness('tcp-connect'),
-            'fail before the SYN': not self.lacks('tcp-connect-return'),
-            'accept': not self.lacks('tcp-accept'),
-            'accept that waited':
-                'waited before the trace' not in self.weakness('tcp-accept'),
-            'listen without bind':
-                'port that it chooses is missing' not in self.weakness('tcp-listen'),
-            'state LISTEN': 'no change to LISTEN' not in self.weakness('tcp-state'),
-            'udp sent': not self.lacks('udp-send'),
-            'udp not sent': 'could not be sent' not in self.weakness('udp-send'),
-            'udp received': not self.lacks('udp-receive'),
-            'udp reader': 'reader is not known' not in self.weakness('udp-receive'),
-            'udp bind': not self.lacks('udp-bind'),
-        }
+        return Abilities(self)
+
+
+# The one place where the backends differ: the hook that an ability needs, and what of the words that
+# connsnoop says of that hook takes it away; None: only that there is no such hook.
+ABILITIES = {
+    'connect before its outcome': ('tcp-connect', 'together with its outcome'),
+    'fail before the SYN': ('tcp-connect-return', None),
+    'accept': ('tcp-accept', None),
+    'accept that waited': ('tcp-accept', 'waited before the trace'),
+    'listen without bind': ('tcp-listen', 'port that it chooses is missing'),
+    'state LISTEN': ('tcp-state', 'no change to LISTEN'),
+    'udp sent': ('udp-send', None),
+    'udp not sent': ('udp-send', 'could not be sent'),
+    'udp received': ('udp-receive', None),
+    'udp reader': ('udp-receive', 'reader is not known'),
+    'udp bind': ('udp-bind', None),
+}
+
+
+class Abilities:
+    """`abilities['accept']`; what is asked for and not there is noted for the table of cases."""
+
+    weaker = []  # since the test began: conftest.py
+
+    def __init__(self, trace):
+        self.trace = trace
+
+    def __getitem__(self, name):
+        hook, words = ABILITIES[name]
+        if words is None:
+            missing = f'no hook for {hook}' if self.trace.lacks(hook) else ''
+        else:
+            said = self.trace.weakness(hook)
+            missing = f'{hook}: {said}' if words in said else ''
+        if missing:
+            self.weaker.append(missing)
+        return not missing
