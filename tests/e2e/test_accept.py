@@ -7,7 +7,8 @@ import threading
 import pytest
 
 from sockets import (Pair, Process, cookie, do_accept, do_close, do_connect, do_listen, held,
-                     listen_on, netns_of, port_of, reset_on_close, tcp_socket, wait_until_blocked)
+                     listen_on, netns_of, port_of, reset_on_close, set_comm, tcp_socket,
+                     wait_until_blocked)
 from tracing import pick
 
 SYS_ACCEPT, SYS_ACCEPT4 = 43, 288  # x86-64
@@ -152,11 +153,15 @@ def test_non_blocking(trace, need):
 
 @pytest.mark.case('owner', 'thread with another name')
 def test_in_a_thread(trace, need):
+    """comm is the process's name, tid the thread's number."""
     need(trace, 'accept')
+    with open('/proc/self/comm', 'rb') as f:
+        process = f.read().rstrip(b'\n').decode()
     listener = listen_on()
     seen = {}
 
     def accept():
+        set_comm(b'some-thread')
         seen['tid'] = threading.get_native_id()
         server, _ = listener.accept()
         seen['id'] = cookie(server)
@@ -167,8 +172,9 @@ def test_in_a_thread(trace, need):
         client.connect(listener.getsockname())
         thread.join()
     listener.close()
-    event = trace.wait_for(event='accept', id=seen['id'])
-    assert (event['pid'], event['tid']) == (os.getpid(), seen['tid'])
+    for kind in 'accept', 'close':
+        event = trace.wait_for(event=kind, id=seen['id'])
+        assert (event['comm'], event['pid'], event['tid']) == (process, os.getpid(), seen['tid'])
 
 
 def test_order_of_the_queue(trace, need):

@@ -122,24 +122,6 @@ def test_no_local_port(trace, need, netns):
         sock.close()
 
 
-def test_unreachable_route(trace, need, netns):
-    """The routing table itself says that there is no way."""
-    need(trace, 'fail before the SYN')
-    netns.run('ip', 'route', 'add', 'unreachable', '192.0.2.0/24')
-    netns.run('ip', 'route', 'add', 'prohibit', '198.51.100.0/24')
-    with netns:
-        for address, number in ('192.0.2.1', errno.EHOSTUNREACH), ('198.51.100.1', errno.EACCES):
-            client = tcp_socket()
-            with pytest.raises(OSError) as error:
-                client.connect((address, 80))
-            assert error.value.errno == number
-            fail = trace.wait_for(event='fail', id=cookie(client))
-            wanted = {'error': errno.errorcode[number], 'phase': 'local', 'raddr': address}
-            assert pick(fail, wanted) == wanted
-            assert trace.history(cookie(client)) == ['fail']
-            client.close()
-
-
 @pytest.mark.case('failures', 'calls that are no attempts')
 def test_calls_that_are_no_attempts(trace):
     """connect() that the kernel refuses as such says nothing of the network."""
