@@ -1,12 +1,14 @@
 """fail: an attempt to connect came to nothing."""
+import ctypes
 import errno
 import os
 import select
 import socket
+import struct
 
 import pytest
 
-from sockets import (Namespace, Process, cookie, do_close, held, listen_on, netns_of, port_of,
+from sockets import (Namespace, Process, cookie, held, libc, listen_on, netns_of, port_of,
                      set_comm, tcp_info, tcp_socket)
 from test_close import two_hosts  # noqa: F401, a fixture
 from tracing import pick
@@ -131,7 +133,16 @@ def test_calls_that_are_no_attempts(trace):
             client.connect(listener.getsockname())
         assert error.value.errno == errno.EISCONN
         client_id = cookie(client)
+    with tcp_socket() as client:
+        for family, size in (socket.AF_INET, 15), (socket.AF_INET6, 28):  # too short, not its own
+            name = ctypes.create_string_buffer(struct.pack('H', family), 28)
+            assert libc.connect(client.fileno(), name, size) == -1
+            assert ctypes.get_errno() in (errno.EINVAL, errno.EAFNOSUPPORT)
+        assert libc.connect(client.fileno(), None, 16) == -1
+        assert ctypes.get_errno() == errno.EFAULT
+        other_id = cookie(client)
     trace.wait_for(event='close', id=client_id)
+    assert trace.history(other_id) == []
     assert trace.history(client_id) == ['connect', 'established', 'close']
 
 

@@ -22,7 +22,7 @@ blocking = pytest.mark.parametrize('blocking', [True, False], ids=['blocking', '
 def attempt(address, port, blocking):
     """connect() to its end, whatever that is: the socket and the errno."""
     client = tcp_socket(address)
-    client.setsockopt(socket.IPPROTO_TCP, TCP_SYNCNT, 3)
+    client.setsockopt(socket.IPPROTO_TCP, TCP_SYNCNT, 1)
     client.setblocking(blocking)
     error = client.connect_ex((address, port))
     if error == errno.EINPROGRESS:
@@ -210,12 +210,14 @@ def firewall(netns):
     if not shutil.which('nft', path='/usr/sbin:/sbin:/usr/bin'):
         pytest.skip('no nft')
 
+    with netns:
+        done = subprocess.run(['nft', 'add table inet t'], capture_output=True, text=True, check=False)
+    if done.returncode:
+        pytest.skip(f'no nf_tables: {done.stderr.splitlines()[0]}')
+    netns.run('nft', 'add chain inet t out { type filter hook output priority 0; }')
+
     def add(rule):
-        text = f'table inet t {{ chain out {{ type filter hook output priority 0; {rule}; }} }}'
-        with netns:
-            done = subprocess.run(['nft', text], capture_output=True, text=True, check=False)
-        if done.returncode:
-            pytest.skip(f'no nft rule here: {done.stderr.splitlines()[0]}')
+        netns.run('nft', f'add rule inet t out {rule}')
         return netns
     return add
 
