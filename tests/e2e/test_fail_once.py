@@ -2,7 +2,6 @@
 import ctypes
 import errno
 import os
-import select
 import signal
 import socket
 import struct
@@ -12,7 +11,7 @@ import pytest
 from sockets import (Process, cookie, held, libc, listen_on, port_of, tcp_socket,
                      wait_until_blocked)
 from test_fail import blackhole, nobody  # noqa: F401, a fixture
-from test_refusals import routed  # noqa: F401, a fixture
+from test_refusals import routed, wait_for_outcome  # noqa: F401, a fixture
 from tracing import pick
 
 SYS_CONNECT = 42  # x86-64
@@ -33,10 +32,6 @@ def begin(address, port):
     sock.setblocking(False)
     assert connect_raw(sock, address, port) == errno.EINPROGRESS
     return sock
-
-
-def wait_for_outcome(sock):
-    select.select([], [sock], [])
 
 
 def so_error(sock):
