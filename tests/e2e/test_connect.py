@@ -13,7 +13,6 @@ from sockets import (Namespace, Pair, check_errno, cookie, libc, listen_on, netn
 from tracing import pick
 
 MSG_FASTOPEN = 0x20000000
-IPPROTO_MPTCP = 262
 
 # where the server listens, what the client connects to, and what is to be seen of the client
 VERSIONS = {
@@ -214,30 +213,3 @@ def test_fast_open_accepted(trace):
             assert (into['tx_bytes'], into['rx_bytes']) == (6, 5)
     listener.close()
     ns.close()
-
-
-def test_mptcp(trace, netns):
-    """One connection, proto tcp, with the id of the socket that the process holds."""
-    with netns:
-        try:
-            netns.sysctl('mptcp/enabled', '1')
-            listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, IPPROTO_MPTCP)
-        except OSError as error:
-            pytest.skip(f'no MPTCP here: {error}')
-        listener.bind(('127.0.0.1', 0))
-        listener.listen()
-        client = socket.socket(socket.AF_INET, socket.SOCK_STREAM, IPPROTO_MPTCP)
-        client.connect(listener.getsockname())
-        server, _ = listener.accept()
-        client.sendall(b'over mptcp')
-        assert server.recv(100) == b'over mptcp'
-    ids = cookie(client), cookie(server)
-    port = port_of(client)
-    for sock in client, server, listener:
-        sock.close()
-    trace.wait_for(event='close', netns=netns.inode, lport=port)
-    trace.wait_for(event='close', netns=netns.inode, rport=port)
-    assert trace.history(ids[0]) == ['connect', 'established', 'close']
-    assert trace.history(ids[1]) == ['accept', 'close']
-    assert {e['id'] for e in trace.find(netns=netns.inode) if 'direction' in e} == set(ids)
-    assert trace.wait_for(event='close', id=ids[0])['tx_bytes'] == len(b'over mptcp')
