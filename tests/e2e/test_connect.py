@@ -13,6 +13,7 @@ from sockets import (Namespace, Pair, check_errno, cookie, libc, listen_on, netn
 from tracing import pick
 
 MSG_FASTOPEN = 0x20000000
+TCP_FASTOPEN, TCP_FASTOPEN_CONNECT = 23, 30
 
 # where the server listens, what the client connects to, and what is to be seen of the client
 VERSIONS = {
@@ -194,7 +195,7 @@ def test_fast_open_accepted(trace):
     with ns:
         listener = tcp_socket()
         listener.bind(('127.0.0.1', 0))
-        listener.setsockopt(socket.IPPROTO_TCP, 23, 16)  # TCP_FASTOPEN
+        listener.setsockopt(socket.IPPROTO_TCP, TCP_FASTOPEN, 16)
         listener.listen()
         for _ in range(2):
             client = tcp_socket()
@@ -213,3 +214,58 @@ def test_fast_open_accepted(trace):
             assert (into['tx_bytes'], into['rx_bytes']) == (6, 5)
     listener.close()
     ns.close()
+
+
+@pytest.mark.case('tuples', 'Fast Open by the client')
+def test_fast_open_by_connect(trace):
+    """TCP_FASTOPEN_CONNECT: connect() only says where to, the first write opens the connection."""
+    ns = Namespace()
+    ns.sysctl('ipv4/tcp_fastopen', '3')
+    with ns:
+        listener = tcp_socket()
+        listener.bind(('127.0.0.1', 0))
+        listener.setsockopt(socket.IPPROTO_TCP, TCP_FASTOPEN, 16)
+        listener.listen()
+        for _ in range(2):  # without the server's cookie, and with it
+            client = tcp_socket()
+            client.setsockopt(socket.IPPROTO_TCP, TCP_FASTOPEN_CONNECT, 1)
+            client.connect(listener.getsockname())
+            client.sendall(b'early')
+            server, _ = listener.accept()
+            assert server.recv(100) == b'early'
+            client_id = cookie(client)
+            client.close()
+            server.close()
+            event = trace.wait_for(event='close', id=client_id)
+            assert trace.history(client_id) == ['connect', 'established', 'close']
+            assert (event['tx_bytes'], event['pid'], event['attr']) == (5, os.getpid(), 'connect')
+            assert event['lport'] != 0
+    listener.close()
+    ns.close()
+
+
+@pytest.mark.case('tuples', 'listen() after connect() failed')
+def test_listen_after_refusal(trace, need):
+    """The socket of a failed attempt turns into a server's."""
+    need(trace, 'accept')
+    with listen_on() as closed:
+        nobody = closed.getsockname()
+    sock = tcp_socket()
+    with pytest.raises(ConnectionRefusedError):
+        sock.connect(nobody)
+    sock.bind(('127.0.0.1', 0))
+    sock.listen()
+    sock_id, port = cookie(sock), port_of(sock)
+    with tcp_socket() as client:
+        client.connect(sock.getsockname())
+        server, _ = sock.accept()
+        server_id = cookie(server)
+    server.close()
+    sock.close()
+    trace.wait_for(event='unlisten', id=sock_id)
+    trace.wait_for(event='close', id=server_id)
+    assert trace.history(sock_id, 'rport', 'attr') == [
+        ('connect', nobody[1], 'connect'), ('fail', nobody[1], 'connect'),
+        ('listen', None, 'listen'), ('unlisten', None, 'listen')]
+    assert trace.history(server_id, 'lport', 'attr') == [
+        ('accept', port, 'accept'), ('close', port, 'accept')]
