@@ -68,7 +68,9 @@ def check(trace, ns, connection, up, down, mptcp=(True, True)):
     assert trace.history(client_id) == ['connect', 'established', 'close']
     assert trace.history(server_id) in (['accept', 'close'], ['close'])
     trace.wait_for(event='unlisten', lport=connection.port)
-    assert {e['id'] for e in trace.find(netns=ns.inode) if 'direction' in e} == {client_id, server_id}
+    ids = {e['id'] for e in trace.find(netns=ns.inode)
+           if 'direction' in e and connection.port in (e['lport'], e['rport'])}
+    assert ids == {client_id, server_id}
 
 
 @pytest.mark.case('tuples', 'MPTCP as one connection')
@@ -106,7 +108,7 @@ def test_refused(trace, mptcp):
             client.connect(to)
     client_id = cookie(client)
     client.close()
-    fail = trace.wait_for(event='fail', netns=mptcp.inode)
+    fail = trace.wait_for(event='fail', netns=mptcp.inode, rport=to[1])
     wanted = {'id': client_id, 'mptcp': True, 'error': 'ECONNREFUSED', 'phase': 'handshake'}
     assert pick(fail, wanted) == wanted
     assert trace.history(client_id) == ['connect', 'fail']

@@ -7,6 +7,7 @@ import struct
 import pytest
 
 from sockets import TIMEOUT, cookie, port_of, udp_socket
+from test_close import two_hosts  # noqa: F401, a fixture
 from test_refusals import firewall  # noqa: F401, a fixture
 from test_udp import MSG_MORE, UDP_SEGMENT, Talk, both_directions, totals  # noqa: F401, a fixture
 from tracing import Trace, pick
@@ -177,25 +178,29 @@ def test_broadcast(trace, netns):
 
 
 @pytest.mark.case('udp', 'multicast')
-def test_multicast_ipv6(trace, netns):
-    netns.run('ip', 'link', 'set', 'lo', 'multicast', 'on')
-    netns.run('ip', '-6', 'route', 'add', 'multicast', 'ff00::/8', 'dev', 'lo', 'table', 'local')
-    with netns:
-        lo = socket.if_nametoindex('lo')
+def test_multicast_ipv6(trace, two_hosts):  # noqa: F811
+    """To a group on a wire; the one that answers is no group."""
+    a, b = two_hosts
+    for ns, link, address in (a, 'veth0', 'fd00::1'), (b, 'veth1', 'fd00::2'):
+        ns.run('ip', 'address', 'add', address + '/64', 'dev', link, 'nodad')
+    with b:
         server = udp_socket('::', 5353)
         server.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_JOIN_GROUP,
-                          socket.inet_pton(socket.AF_INET6, 'ff01::fb') + struct.pack('i', lo))
-        client = udp_socket('::')
-        client.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_MULTICAST_IF, lo)
-        client.sendto(b'mdns', ('ff01::fb', 5353))
-        server.settimeout(TIMEOUT)
-        assert server.recv(100) == b'mdns'
+                          socket.inet_pton(socket.AF_INET6, 'ff05::fb')
+                          + struct.pack('i', socket.if_nametoindex('veth1')))
+    with a:
+        client = udp_socket('fd00::1', 0)
+        client.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_MULTICAST_IF,
+                          socket.if_nametoindex('veth0'))
+        client.sendto(b'mdns', ('ff05::fb', 5353))
+    server.settimeout(TIMEOUT)
+    assert server.recv(100) == b'mdns'
     ids, port = (cookie(client), cookie(server)), port_of(client)
     client.close()
     server.close()
     out, into = (trace.wait_for(event='close', id=i) for i in ids)
-    assert (out['raddr'], out['rport'], totals(out)) == ('ff01::fb', 5353, (4, 0, 1, 0))
-    assert (into['raddr'], into['rport'], totals(into)) == ('::1', port, (0, 4, 0, 1))
+    assert (out['raddr'], out['rport'], totals(out)) == ('ff05::fb', 5353, (4, 0, 1, 0))
+    assert (into['raddr'], into['rport'], totals(into)) == ('fd00::1', port, (0, 4, 0, 1))
 
 
 # --- not sent -----------------------------------------------------------------------------------
