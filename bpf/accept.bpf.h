@@ -156,7 +156,7 @@ SUBPROG int handle_child_established(struct tcp_sock *tp, struct conn *clone)
 	}
 	tuple_from_tcp(&t, tp);
 	if (!tuple_wanted(&t, DIRECTION_IN)) {
-		conn_drop(tp);
+		conn_exclude(tp);
 		return 0;
 	}
 	child_inherit(&init, clone, &t);
@@ -200,7 +200,7 @@ static __always_inline int handle_accept(struct tcp_sock *tp)
 		return 0;
 	if (!owner_current(&c->owner)) {
 		close_forget(tp, c);
-		conn_drop(tp);
+		conn_exclude(tp);
 		return peer_tell_excluded(tp, &t, DIRECTION_IN);
 	}
 	c->attr = c->owner.pid ? ATTR_ACCEPT : ATTR_NONE;

@@ -99,6 +99,16 @@ static __always_inline void conn_drop(struct tcp_sock *tp)
 	bpf_map_delete_elem(&conns_by_addr, &addr);
 }
 
+/* Forget a socket that a filter excludes: however long it lives, nothing is kept with it. */
+static __always_inline void conn_exclude(struct tcp_sock *tp)
+{
+	conn_drop(tp);
+#ifndef PROBED
+	if (cfg.store == STORE_SOCKET)
+		bpf_sk_storage_delete(&conns, tp);
+#endif
+}
+
 /* Begin an event about a connection: all but what its kind adds. */
 static __always_inline struct event *conn_event_begin(enum event_kind kind, __u64 size,
 						      __u64 now_ns, const struct conn *c,

@@ -67,7 +67,7 @@ static __always_inline int handle_connect(struct tcp_sock *tp)
 		return 0;
 	}
 	if (c)
-		conn_drop(tp);
+		conn_exclude(tp);
 	return peer_tell_excluded(tp, &t, DIRECTION_OUT);
 }
 
@@ -83,7 +83,7 @@ SUBPROG int handle_client_established(struct tcp_sock *tp, struct conn *c)
 	tuple_from_tcp(&t, tp);
 	if (cfg.connect_late && !(c->flags & CONN_F_TOLD)) {
 		if (!tuple_wanted(&t, DIRECTION_OUT)) {
-			conn_drop(tp);
+			conn_exclude(tp);
 			return 0;
 		}
 		connect_tell(tp, c, &t);

@@ -32,6 +32,7 @@ IN_EVERY_VM = {
     'test_filters.py': {f'test_filter[{name}]' for name in (
         'udp', 'ipv6', 'pid', 'user by number', 'ports', 'longest prefix', 'in', 'cgroup',
         'mapped, by port and network', 'in, class and network')},
+    'test_filter_state.py': {'test_there_is_state', 'test_no_state[port]', 'test_no_state[pid]'},
 }
 
 
