@@ -7,10 +7,11 @@ import pytest
 from rawbpf import kept
 from sockets import Pair, udp_socket
 
-# of processes and of listeners, not of connections
-ELSE = {'exes', 'calls', 'connecting', 'listeners'}
+# of processes, listeners and bound sockets, not of connections; and of the ends of connections inside
+# this machine, for the other end may be wanted: the least recently used go
+ELSE = {'exes', 'calls', 'connecting', 'listeners', 'udp_sockets', 'peers'}
 # Who owns a UDP socket's flow, and which way it began, is only known if it is remembered.
-UDP = {'flows', 'udp_sockets'}
+UDP = {'flows'}
 
 
 @pytest.fixture
@@ -70,6 +71,8 @@ def test_no_state(tracer, netns, open_sockets, name):
     trace = tracer(*args, *([netns.path] if name == 'netns' else []))
     sockets = open_sockets()
     found = state(trace, sockets)
+    if may_be_kept and 'tcp-accept by tp_btf/sys_exit' in trace.stderr:
+        found.pop('conns', None)  # system calls do not reach a socket's storage: it goes with the socket
     assert found.keys() <= set(may_be_kept), found
     trace.stop()
     assert not trace.summary['events']
