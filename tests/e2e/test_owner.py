@@ -9,7 +9,7 @@ import pytest
 import uring
 from sockets import (Process, check_errno, cgroup_of, cookie, do_accept, do_close, do_connect,
                      do_listen, held, libc, listen_on, port_of, receive_all, tcp_socket,
-                     wait_for_end)
+                     wait_for_end, wait_until_blocked)
 from tracing import pick
 
 CLONE_NEWPID = 0x20000000
@@ -212,6 +212,28 @@ def test_io_uring_accept(trace, need, io_uring, worker):
             assert pick(trace.wait_for(event=kind, id=server_id), wanted) == wanted
         assert trace.wait_for(event='close', id=client_id)['peer_pid'] == server.pid
     assert trace.history(server_id) == ['accept', 'close']
+
+
+@pytest.mark.case('owner', 'accept() that waited before the trace')
+@pytest.mark.case('owner', 'io_uring accept')
+def test_io_uring_accept_that_waited(tracer, io_uring):
+    """It was submitted before there was a tracer, and its connection came afterwards."""
+    with Process(b'early-server') as server:
+        _, port = server.call(do_listen, '127.0.0.1')
+        server.begin(do_ring_accept, False)
+        wait_until_blocked(server.pid, uring.SYS_IO_URING_ENTER)
+        trace = tracer('-t')
+        with tcp_socket() as client:
+            client.connect(('127.0.0.1', port))
+            server_id = server.result()
+        server.call(do_close, 'server')
+        close = trace.wait_for(event='close', lport=port)
+        trace.stop()
+        if not trace.abilities['accept'] or not trace.abilities['accept that waited']:
+            return
+        wanted = {'id': server_id, 'pid': server.pid, 'comm': 'early-server', 'attr': 'accept'}
+        assert pick(close, wanted) == wanted
+        assert trace.history(server_id) == ['accept', 'close']
 
 
 @pytest.mark.case('owner', 'io_uring connect')
