@@ -1,9 +1,11 @@
 """bpf() without a library: a cgroup program that refuses, and a look into a trace's own maps."""
+import contextlib
 import ctypes
 import glob
 import os
 import platform
 import re
+import resource
 import struct
 
 from sockets import check_errno, libc
@@ -28,6 +30,20 @@ def address_of(buffer):
     return ctypes.addressof(buffer)
 
 
+@contextlib.contextmanager
+def memory_to_lock():
+    """Before 5.11 programs count towards RLIMIT_MEMLOCK, and without enough of it EPERM is all they get."""
+    old = resource.getrlimit(resource.RLIMIT_MEMLOCK)
+    with contextlib.suppress(ValueError):
+        resource.setrlimit(resource.RLIMIT_MEMLOCK, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+    try:
+        yield
+    finally:
+        with contextlib.suppress(ValueError):
+            resource.setrlimit(resource.RLIMIT_MEMLOCK, old)
+
+
+@memory_to_lock()
 def refuse_connect(cgroup_path):
     """connect() of the processes in that cgroup is denied, until the cgroup is removed."""
     insns, licence = ctypes.create_string_buffer(RETURN_0), ctypes.create_string_buffer(b'GPL')
