@@ -36,7 +36,7 @@ static __always_inline void listener_remove(const struct tuple *t)
 /* The record of a socket whose process has called listen(), for itself and for its children. */
 static __always_inline struct conn *listener_make(struct tcp_sock *tp)
 {
-	struct conn init = { .role = ROLE_LISTENER, .attr = ATTR_LISTEN };
+	struct conn init = { .role = ROLE_LISTENER, .attr = ATTR_LISTEN, .state = TCP_LISTEN };
 
 	owner_current(&init.owner);
 	if (!init.owner.pid)
@@ -147,6 +147,7 @@ SUBPROG int handle_child_established(struct tcp_sock *tp, struct conn *clone)
 		.role = ROLE_CHILD,
 		.direction = DIRECTION_IN,
 		.flags = CONN_F_OPEN,
+		.state = TCP_ESTABLISHED,
 	};
 	struct tuple t = {};
 
@@ -174,6 +175,7 @@ static __always_inline struct conn *accepted_make(struct tcp_sock *tp, const str
 		.role = ROLE_CHILD,
 		.direction = DIRECTION_IN,
 		.flags = CONN_F_OPEN,
+		.state = LOAD(tp, inet_conn.icsk_inet.sk.__sk_common.skc_state),
 	};
 
 	if (!tuple_wanted(t, DIRECTION_IN))

@@ -10,6 +10,7 @@ static __always_inline struct conn *client_make(struct tcp_sock *tp, __u64 now_n
 {
 	struct conn init = {
 		.role = ROLE_CLIENT,
+		.state = TCP_SYN_SENT,
 		.attr = ATTR_CONNECT,
 		.direction = DIRECTION_OUT,
 		.start_ns = now_ns,

@@ -47,7 +47,8 @@ struct conn {
 	__u8 direction;
 	__u8 lorigin;
 	__u8 flags; /* CONN_F_* */
-	__u8 reserved[3];
+	__u8 state; /* TCP_*: what its last change was to */
+	__u8 reserved[2];
 };
 
 /* A UDP flow: one socket and one peer. */

@@ -141,6 +141,7 @@ static __always_inline void scan_conn_init(struct conn *c, struct tcp_sock *tp, 
 	c->attr = c->owner.pid ? ATTR_SCAN : ATTR_NONE;
 	c->id = conn_id(tp);
 	c->flags = CONN_F_SCANNED;
+	c->state = state;
 	if (state == TCP_LISTEN) {
 		c->role = ROLE_LISTENER;
 		c->lorigin = sock_lorigin((struct sock *)tp);

@@ -89,6 +89,8 @@ static __always_inline int handle_state(struct tcp_sock *tp, int old_state, int 
 	if (new_state == TCP_SYN_SENT)
 		handle_syn_sent(tp);
 	c = conn_find(tp);
+	if (c)
+		c->state = new_state;
 	if (wants(EVENT_STATE))
 		state_tell(tp, c, old_state, new_state);
 	switch (new_state) {
@@ -112,6 +114,21 @@ static __always_inline int handle_state(struct tcp_sock *tp, int old_state, int 
 		break;
 	}
 	return 0;
+}
+
+/*
+ * The same change once more, in a program of its own: the kernel skips the run of a program that would
+ * interrupt itself on its CPU, in a softirq or, since 6.13, by preemption. Only the record tells
+ * whether the first has run, and without one it may have found that nobody wants to see the socket.
+ */
+static __always_inline int handle_state_again(struct tcp_sock *tp, int old_state, int new_state)
+{
+	struct conn *c = conn_find(tp);
+
+	if (c ? c->state == new_state :
+		new_state != TCP_SYN_SENT || !cfg.owner_at_state || cfg.filters)
+		return 0;
+	return handle_state(tp, old_state, new_state);
 }
 
 #endif

@@ -33,6 +33,15 @@ int BPF_PROG(inet_sock_set_state_tp, struct sock *sk, int old_state, int new_sta
 	return cfg.cookie_helper ? mptcp_ask_cookie(sk, new_state) : 0;
 }
 
+/* The same for what the kernel has skipped: see handle_state_again(). */
+SEC("tp_btf/inet_sock_set_state")
+int BPF_PROG(inet_sock_set_state_again_tp, struct sock *sk, int old_state, int new_state)
+{
+	struct tcp_sock *tp = bpf_skc_to_tcp_sock(sk);
+
+	return tp ? handle_state_again(tp, old_state, new_state) : 0;
+}
+
 /* Where that is not loaded: see conn_id(). */
 SEC("tp_btf/inet_sock_set_state")
 int BPF_PROG(mptcp_cookie_tp, struct sock *sk, int old_state, int new_state)

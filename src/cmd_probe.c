@@ -37,7 +37,7 @@ static void print_needs(const struct hook *hook)
 	putchar('\n');
 }
 
-/* Returns whether a way was chosen. */
+/* Returns whether the events that need it can be traced. */
 static bool probe_hook(const struct hook *hook, enum backend backend)
 {
 	const struct way *chosen = NULL;
@@ -67,7 +67,7 @@ static bool probe_hook(const struct hook *hook, enum backend backend)
 		printf("    MISSING: what is named above cannot be traced\n");
 	else if (chosen->weakness)
 		printf("    weaker: %s\n", chosen->weakness);
-	return chosen;
+	return chosen || !hook->events; /* the rest serves what not every kernel has */
 }
 
 int cmd_probe(const struct opts *opts, const struct services *services)

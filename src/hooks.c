@@ -17,9 +17,12 @@ const struct hook hooks[HOOK_CNT] = {
 	[HOOK_TCP_STATE] = {
 		.name = "tcp-state",
 		.missed_kind = EVENT_STATE,
+		.missed_by = "inet_sock_set_state_again_tp",
 		.events = TCP_EVENTS,
 		.required = true,
 		.ways = {
+			{ BACKEND_TRACEPOINT, "tp_btf/inet_sock_set_state, twice",
+			  { "inet_sock_set_state_tp", "inet_sock_set_state_again_tp" }, NULL },
 			{ BACKEND_TRACEPOINT, "tp_btf/inet_sock_set_state", { "inet_sock_set_state_tp" }, NULL },
 			{ BACKEND_FENTRY, "fentry/tcp_set_state", { "tcp_set_state_fentry" },
 			  "--states: no change to LISTEN" },
@@ -60,6 +63,7 @@ const struct hook hooks[HOOK_CNT] = {
 	[HOOK_TCP_ACCEPT] = {
 		.name = "tcp-accept",
 		.missed_kind = EVENT_ACCEPT,
+		.missed_by = "sys_exit_again_tp",
 		.events = BIT(EVENT_ACCEPT) | BIT(EVENT_CLOSE),
 		.ways = {
 			{ BACKEND_FENTRY, "fentry/security_sock_graft",
@@ -305,9 +309,10 @@ int plan_missed_kind(const struct plan *plan, const char *program)
 {
 	for (int i = 0; i < HOOK_CNT; i++) {
 		const struct way *way = plan_way(plan, i);
+		const char *last = hooks[i].missed_by;
 
 		if (way && way_has(way, program) &&
-		    (!hooks[i].missed_by || !strcmp(hooks[i].missed_by, program)))
+		    (!last || !way_has(way, last) || !strcmp(last, program)))
 			return hooks[i].missed_kind;
 	}
 	return -1;

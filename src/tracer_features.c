@@ -54,6 +54,7 @@ int tracer_features(struct features *f)
 	f->sock_from_file = has_function(btf, "bpf_sock_from_file");
 	f->cookie = has_function(btf, "bpf_get_socket_ptr_cookie");
 	f->cheap_maps = btf__find_by_name_kind(btf, "bpf_mem_alloc", BTF_KIND_STRUCT) > 0;
+	f->preemption = btf__find_by_name_kind(btf, "tracepoint_ext", BTF_KIND_STRUCT) > 0;
 	f->mptcp = btf__find_by_name_kind(btf, "mptcp_sock", BTF_KIND_STRUCT) > 0;
 	f->uring_args = uring_args(btf);
 	f->kprobes = !access("/sys/bus/event_source/devices/kprobe/type", F_OK);

@@ -13,6 +13,7 @@ struct features {
 	bool cookie;	     /* 5.12 */
 	bool cheap_maps;     /* 6.1: hashes without preallocation are safe in tracing programs */
 	bool mptcp;
+	bool preemption; /* tracepoints may run with it on (6.13) */
 	bool kprobes;
 	uint8_t uring_args; /* enum uring_args */
 };

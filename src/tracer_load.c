@@ -372,6 +372,8 @@ int tracer_load(struct tracer *t, const struct opts *opts)
 	t->plan.wanted[HOOK_TREE] = opts->filters.set & FILTER_TREE;
 	if (!t->features.kprobes)
 		plan_fail_backend(&t->plan, BACKEND_KPROBE, -ENOENT);
+	if (!t->features.preemption) /* then a second program costs more than it finds */
+		plan_fail(&t->plan, "inet_sock_set_state_again_tp", -ENOENT);
 	if (!t->features.sock_from_file)
 		plan_fail(&t->plan, "scan_files_typed", -ENOENT);
 	err = load_best(t, opts);
