@@ -31,42 +31,6 @@ _Static_assert(EVENT_SUMMARY + 1 == EVENT_KIND_CNT, "summary is no line, and the
 #define NEED_NONZERO 16 /* 0 says: not known */
 #define NEED_TOTALS 32	/* the kernel has counted */
 
-static bool set_word(struct value *v, const char *word)
-{
-	if (!word)
-		return false;
-	v->type = VALUE_WORD;
-	v->string.ptr = word;
-	v->string.len = strlen(word);
-	return true;
-}
-
-static bool set_bytes(struct value *v, const char *s, size_t len)
-{
-	v->type = VALUE_STRING;
-	v->string.ptr = s;
-	v->string.len = len;
-	return len > 0;
-}
-
-static bool set_string(struct value *v, const char *s)
-{
-	return s && set_bytes(v, s, strlen(s));
-}
-
-static bool set_comm(struct value *v, const char comm[COMM_LEN])
-{
-	return set_bytes(v, comm, strnlen(comm, COMM_LEN));
-}
-
-static bool set_address(struct value *v, const uint8_t *bytes, unsigned int ipv)
-{
-	v->type = VALUE_ADDRESS;
-	v->address.bytes = bytes;
-	v->address.ipv = ipv;
-	return ipv == 4 || ipv == 6;
-}
-
 static bool get_ts(const struct line *l, struct value *v)
 {
 	v->type = VALUE_UTC;
@@ -76,12 +40,12 @@ static bool get_ts(const struct line *l, struct value *v)
 
 static bool get_event(const struct line *l, struct value *v)
 {
-	return set_word(v, names_kind(l->e->kind));
+	return value_set_word(v, names_kind(l->e->kind));
 }
 
 static bool get_proto(const struct line *l, struct value *v)
 {
-	return set_word(v, names_proto(l->e->proto));
+	return value_set_word(v, names_proto(l->e->proto));
 }
 
 static bool get_ipv(const struct line *l, struct value *v)
@@ -93,62 +57,62 @@ static bool get_ipv(const struct line *l, struct value *v)
 
 static bool get_comm(const struct line *l, struct value *v)
 {
-	return set_comm(v, l->e->owner.comm);
+	return value_set_comm(v, l->e->owner.comm);
 }
 
 static bool get_exe(const struct line *l, struct value *v)
 {
-	return set_string(v, l->exe);
+	return value_set_string(v, l->exe);
 }
 
 static bool get_cgroup(const struct line *l, struct value *v)
 {
-	return set_string(v, l->cgroup);
+	return value_set_string(v, l->cgroup);
 }
 
 static bool get_container(const struct line *l, struct value *v)
 {
-	return l->cgroup && set_bytes(v, v->scratch, container_id(l->cgroup, v->scratch));
+	return l->cgroup && value_set_bytes(v, v->scratch, container_id(l->cgroup, v->scratch));
 }
 
 static bool get_attr(const struct line *l, struct value *v)
 {
-	return set_word(v, names_attr(l->e->attr));
+	return value_set_word(v, names_attr(l->e->attr));
 }
 
 static bool get_laddr(const struct line *l, struct value *v)
 {
-	return set_address(v, l->e->laddr, l->e->ipv);
+	return value_set_address(v, l->e->laddr, l->e->ipv);
 }
 
 static bool get_raddr(const struct line *l, struct value *v)
 {
-	return set_address(v, l->e->raddr, l->e->ipv);
+	return value_set_address(v, l->e->raddr, l->e->ipv);
 }
 
 static bool get_lclass(const struct line *l, struct value *v)
 {
-	return set_word(v, names_class(port_class_of(l->e->lport)));
+	return value_set_word(v, names_class(port_class_of(l->e->lport)));
 }
 
 static bool get_rclass(const struct line *l, struct value *v)
 {
-	return set_word(v, names_class(port_class_of(l->e->rport)));
+	return value_set_word(v, names_class(port_class_of(l->e->rport)));
 }
 
 static bool get_lservice(const struct line *l, struct value *v)
 {
-	return set_string(v, l->lservice);
+	return value_set_string(v, l->lservice);
 }
 
 static bool get_rservice(const struct line *l, struct value *v)
 {
-	return set_string(v, l->rservice);
+	return value_set_string(v, l->rservice);
 }
 
 static bool get_lorigin(const struct line *l, struct value *v)
 {
-	return set_word(v, names_lorigin(l->e->lorigin));
+	return value_set_word(v, names_lorigin(l->e->lorigin));
 }
 
 static bool get_mapped(const struct line *l, struct value *v)
@@ -167,7 +131,7 @@ static bool get_mptcp(const struct line *l, struct value *v)
 
 static bool get_direction(const struct line *l, struct value *v)
 {
-	return set_word(v, names_direction(l->e->direction));
+	return value_set_word(v, names_direction(l->e->direction));
 }
 
 static bool has_local(const struct event *e)
@@ -196,7 +160,7 @@ static bool get_service(const struct line *l, struct value *v)
 	const char *service;
 	uint16_t port;
 
-	return field_server_port(l, &port, &service) && set_string(v, service);
+	return field_server_port(l, &port, &service) && value_set_string(v, service);
 }
 
 static bool get_handshake(const struct line *l, struct value *v)
@@ -209,13 +173,13 @@ static bool get_handshake(const struct line *l, struct value *v)
 static bool get_reason(const struct line *l, struct value *v)
 {
 	if (l->e->kind == EVENT_LOST)
-		return set_word(v, names_lost_reason(l->lost_reason));
-	return set_word(v, names_close_reason(l->e->reason));
+		return value_set_word(v, names_lost_reason(l->lost_reason));
+	return value_set_word(v, names_close_reason(l->e->reason));
 }
 
 static bool get_closer_comm(const struct line *l, struct value *v)
 {
-	return l->e->closer_pid && set_comm(v, l->e->closer_comm);
+	return l->e->closer_pid && value_set_comm(v, l->e->closer_comm);
 }
 
 static bool get_error(const struct line *l, struct value *v)
@@ -225,40 +189,40 @@ static bool get_error(const struct line *l, struct value *v)
 	if (!l->e->error)
 		return false;
 	if (name)
-		return set_word(v, name);
+		return value_set_word(v, name);
 	/* One of the kernel's own, which libc does not know. */
 	snprintf(v->scratch, sizeof(v->scratch), "%u", l->e->error);
-	return set_string(v, v->scratch);
+	return value_set_string(v, v->scratch);
 }
 
 static bool get_phase(const struct line *l, struct value *v)
 {
-	return set_word(v, names_phase(l->e->phase));
+	return value_set_word(v, names_phase(l->e->phase));
 }
 
 static bool get_peer_comm(const struct line *l, struct value *v)
 {
-	return l->e->peer_pid && set_comm(v, l->e->peer_comm);
+	return l->e->peer_pid && value_set_comm(v, l->e->peer_comm);
 }
 
 static bool get_state(const struct line *l, struct value *v)
 {
-	return set_word(v, names_socket_state(l->e->proto, l->e->new_state));
+	return value_set_word(v, names_socket_state(l->e->proto, l->e->new_state));
 }
 
 static bool get_old_state(const struct line *l, struct value *v)
 {
-	return set_word(v, names_tcp_state(l->e->old_state));
+	return value_set_word(v, names_tcp_state(l->e->old_state));
 }
 
 static bool get_new_state(const struct line *l, struct value *v)
 {
-	return set_word(v, names_tcp_state(l->e->new_state));
+	return value_set_word(v, names_tcp_state(l->e->new_state));
 }
 
 static bool get_kind(const struct line *l, struct value *v)
 {
-	return set_word(v, names_kind(l->lost_kind));
+	return value_set_word(v, names_kind(l->lost_kind));
 }
 
 static bool get_count(const struct line *l, struct value *v)
@@ -393,29 +357,4 @@ bool field_read(const struct field *f, const struct line *l, struct value *v)
 	if (f->needs && !needs_hold(f->needs, l->e))
 		return false;
 	return f->get ? f->get(l, v) : get_member(f, l->e, v);
-}
-
-void value_put(struct buf *b, const struct value *v,
-	       void (*put_string)(struct buf *b, const char *s, size_t len))
-{
-	switch (v->type) {
-	case VALUE_NUMBER:
-		buf_put_u64(b, v->number);
-		break;
-	case VALUE_BOOLEAN:
-		buf_put_str(b, v->boolean ? "true" : "false");
-		break;
-	case VALUE_WORD:
-		buf_put(b, v->string.ptr, v->string.len);
-		break;
-	case VALUE_STRING:
-		put_string(b, v->string.ptr, v->string.len);
-		break;
-	case VALUE_ADDRESS:
-		buf_put_addr(b, v->address.bytes, v->address.ipv);
-		break;
-	case VALUE_UTC:
-		buf_put_utc(b, v->number);
-		break;
-	}
 }

@@ -10,35 +10,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "buf.h"
-#include "container.h"
 #include "line.h"
-
-enum value_type {
-	VALUE_NUMBER,
-	VALUE_BOOLEAN,
-	VALUE_WORD,    /* a string of ours: needs no escaping */
-	VALUE_STRING,  /* a string of others */
-	VALUE_ADDRESS, /* ADDR_LEN bytes in network byte order */
-	VALUE_UTC,     /* ns since 1970 */
-};
-
-struct value {
-	enum value_type type;
-	union {
-		uint64_t number;
-		bool boolean;
-		struct {
-			const char *ptr;
-			size_t len;
-		} string; /* also VALUE_WORD */
-		struct {
-			const uint8_t *bytes;
-			unsigned int ipv;
-		} address;
-	};
-	char scratch[CONTAINER_MAX]; /* for a string that stands nowhere else */
-};
+#include "value.h"
 
 /* What JSON makes of it, and which way a column leans. */
 enum field_type { FIELD_STRING, FIELD_NUMBER, FIELD_BOOLEAN };
@@ -73,10 +46,6 @@ static inline bool field_get(const struct field *f, const struct line *l, struct
 
 	return kind < EVENT_KIND_CNT && (f->kinds & 1u << kind) && field_read(f, l, v);
 }
-
-/* Appends @v; @put_string makes a VALUE_STRING harmless in its own way. */
-void value_put(struct buf *b, const struct value *v,
-	       void (*put_string)(struct buf *b, const char *s, size_t len));
 
 /* The port of the connection's server side and its name (NULL: none); false: no such side. */
 bool field_server_port(const struct line *l, uint16_t *port, const char **service);

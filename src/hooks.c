@@ -348,3 +348,14 @@ bool plan_uses(const struct plan *plan, const char *program)
 	}
 	return false;
 }
+
+bool plan_has_backend(const struct plan *plan, enum backend backend)
+{
+	for (int i = 0; i < HOOK_CNT; i++) {
+		const struct way *way = plan_way(plan, i);
+
+		if (way && way->backend == backend)
+			return true;
+	}
+	return false;
+}

@@ -88,5 +88,6 @@ void plan_fail_backend(struct plan *plan, enum backend bad, int error);
 /* The best way that is left; NULL: none, or the hook is not wanted. */
 const struct way *plan_way(const struct plan *plan, enum hook_id hook);
 bool plan_uses(const struct plan *plan, const char *program);
+bool plan_has_backend(const struct plan *plan, enum backend backend);
 
 #endif

@@ -44,6 +44,12 @@ struct tracer *tracer_new(tracer_fn fn, void *ctx);
 int tracer_load(struct tracer *t, const struct opts *opts);
 void tracer_unload(struct tracer *t);
 
+/*
+ * Between open and load: which programs are loaded, their settings, the sizes of the maps. 0 or
+ * -errno, after one sentence on stderr.
+ */
+int tracer_configure(struct tracer *t, const struct opts *opts);
+
 /* Before loading: what the plan asks of the tree of processes. 0 or -errno. */
 int tracer_tree_configure(struct tracer *t);
 

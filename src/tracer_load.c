@@ -14,11 +14,6 @@
 #include "log.h"
 #include "tracer_filters.h"
 
-#define BUFFER_BYTES_DEFAULT (16u << 20)
-#define WAKEUP_DIVISOR 8 /* wake the reader early when so much of the buffer is full */
-#define LARGE_MAP_ENTRIES (1u << 18)
-#define FLOWS_CHEAP (1u << 18) /* --udp-flows, where a map takes memory as it fills */
-#define FLOWS_DEAR (1u << 14)
 #define ATTEMPT_CNT_MAX 32 /* of loading: each gives up at least one way */
 
 /* --- libbpf's messages: kept, to learn which program has failed ------------------------------ */
@@ -54,102 +49,6 @@ static void messages_reset(void)
 const char *tracer_last_message(void)
 {
 	return last_message;
-}
-
-/* --- settings -------------------------------------------------------------------------------- */
-
-static bool plan_has_backend(const struct plan *plan, enum backend backend)
-{
-	for (int i = 0; i < HOOK_CNT; i++) {
-		const struct way *way = plan_way(plan, i);
-
-		if (way && way->backend == backend)
-			return true;
-	}
-	return false;
-}
-
-static bool way_is_bare(const struct way *way)
-{
-	return way && !way->programs[0];
-}
-
-static uint32_t flows_max(const struct tracer *t, const struct opts *opts)
-{
-	return opts->udp_flows	      ? opts->udp_flows :
-	       t->features.cheap_maps ? FLOWS_CHEAP :
-					FLOWS_DEAR;
-}
-
-static void config_choose(struct config *cfg, const struct tracer *t, const struct opts *opts)
-{
-	const struct plan *plan = &t->plan;
-	bool kprobes = plan_has_backend(plan, BACKEND_KPROBE);
-	bool sockops = plan_uses(plan, "tcp_connect_sockops");
-
-	cfg->events = opts_kernel_events(opts);
-	cfg->failed_only = opts->failed_only && !opts->command_argv;
-	cfg->udp_idle_ns = opts->udp_idle_ns;
-	cfg->flows_mark = flows_max(t, opts) / 4 * 3;
-	/* a kprobe knows a socket by its address alone, and has to find what the others keep */
-	cfg->store = t->features.socket_storage && !kprobes ? STORE_SOCKET : STORE_HASH;
-	cfg->cookie_helper = t->features.cookie && !kprobes;
-	cfg->task_btf = t->features.task_btf;
-	cfg->uring_args = t->features.uring_args;
-	cfg->connect_late = way_is_bare(plan_way(plan, HOOK_TCP_CONNECT));
-	cfg->listen_at_state = way_is_bare(plan_way(plan, HOOK_TCP_LISTEN));
-	cfg->owner_at_state = sockops || cfg->connect_late || cfg->listen_at_state;
-	cfg->accept_by_syscall = plan_uses(plan, "sys_exit_tp");
-	cfg->accept_by_graft = plan_uses(plan, "security_sock_graft_fentry");
-	cfg->destroy_seen = plan_way(plan, HOOK_TCP_DESTROY) != NULL;
-}
-
-static int make_cheap(struct bpf_map *map)
-{
-	return bpf_map__set_map_flags(map, BPF_F_NO_PREALLOC);
-}
-
-static int maps_configure(struct tracer *t, const struct opts *opts)
-{
-	uint32_t bytes = opts->buffer_bytes ?: BUFFER_BYTES_DEFAULT;
-	int err = bpf_map__set_max_entries(t->skel->maps.events, bytes);
-
-	err = err ?: bpf_map__set_max_entries(t->skel->maps.flows, flows_max(t, opts));
-	if (t->features.cheap_maps) {
-		err = err ?: make_cheap(t->skel->maps.flows);
-		err = err ?: make_cheap(t->skel->maps.udp_sockets);
-		err = err ?: make_cheap(t->skel->maps.conns_by_addr);
-		err = err ?: make_cheap(t->skel->maps.late_closes);
-		err = err ?: bpf_map__set_max_entries(t->skel->maps.late_closes, LARGE_MAP_ENTRIES);
-		err = err ?: bpf_map__set_max_entries(t->skel->maps.udp_sockets, LARGE_MAP_ENTRIES);
-		err = err   ?:
-			      bpf_map__set_max_entries(t->skel->maps.conns_by_addr,
-						       LARGE_MAP_ENTRIES);
-	}
-	if (t->features.socket_storage)
-		return err;
-	/* inherited storage came with the helpers: an empty array stands in for it */
-	return err ?: bpf_map__set_autocreate(t->skel->maps.conns, false);
-}
-
-static int configure(struct tracer *t, const struct opts *opts)
-{
-	struct config *cfg = (struct config *)&t->skel->rodata->cfg;
-	uint32_t bytes = opts->buffer_bytes ?: BUFFER_BYTES_DEFAULT;
-	struct bpf_program *p;
-	int err;
-
-	bpf_object__for_each_program(p, t->skel->obj)
-		bpf_program__set_autoload(p, plan_uses(&t->plan, bpf_program__name(p)));
-	bpf_program__set_autoload(t->skel->progs.flows_sweep, t->plan.wanted[HOOK_UDP_SEND]);
-	config_choose(cfg, t, opts);
-	cfg->wakeup_bytes = opts->latency_ms ? bytes / WAKEUP_DIVISOR : 0;
-	err = maps_configure(t, opts) ?: tracer_tree_configure(t);
-	if (err) {
-		log_err("cannot set the size of the buffers: %s", strerror(-err));
-		return err;
-	}
-	return tracer_filters_configure(t->skel, cfg, &opts->filters);
 }
 
 /* --- loading and attaching ------------------------------------------------------------------- */
@@ -242,7 +141,7 @@ static int load(struct tracer *t, const struct opts *opts)
 	t->skel = connsnoop_bpf__open();
 	if (!t->skel)
 		return -errno;
-	err = configure(t, opts);
+	err = tracer_configure(t, opts);
 	if (err)
 		return err;
 	messages_reset();

@@ -138,6 +138,19 @@ static void test_uses(void **state)
 	assert_false(plan_uses(&plan, "no such program"));
 }
 
+static void test_has_backend(void **state)
+{
+	(void)state;
+	init(BACKEND_AUTO);
+	assert_true(plan_has_backend(&plan, BACKEND_FENTRY));
+	assert_false(plan_has_backend(&plan, BACKEND_KPROBE));
+	plan_fail_backend(&plan, BACKEND_FENTRY, -EPERM);
+	assert_false(plan_has_backend(&plan, BACKEND_FENTRY));
+	assert_true(plan_has_backend(&plan, BACKEND_KPROBE));
+	memset(plan.wanted, 0, sizeof(plan.wanted));
+	assert_false(plan_has_backend(&plan, BACKEND_KPROBE));
+}
+
 /* One function that this kernel does not have: the next way, and the others stay. */
 static void test_one_fails(void **state)
 {
@@ -240,6 +253,7 @@ int main(void)
 		cmocka_unit_test(test_only_what_is_wanted),
 		cmocka_unit_test(test_missed),
 		cmocka_unit_test(test_uses),
+		cmocka_unit_test(test_has_backend),
 		cmocka_unit_test(test_one_fails),
 		cmocka_unit_test(test_one_of_several_fails),
 		cmocka_unit_test(test_kind_fails),
