@@ -76,6 +76,20 @@ static int visit(struct walk *w, const char *path)
 	return setns(w->home_fd, CLONE_NEWNET) && errno != EPERM ? -errno : err;
 }
 
+/* The thread's own: to be in it needs no privilege, to enter it would. */
+static int visit_home(struct walk *w)
+{
+	struct stat st;
+	int err;
+
+	if (fstat(w->home_fd, &st))
+		return -errno;
+	if (w->only && st.st_ino != w->only)
+		return 0;
+	err = remember(w, st.st_ino);
+	return err < 0 ? err : w->fn(w->ctx, 0);
+}
+
 static int visit_processes(struct walk *w)
 {
 	DIR *proc = opendir("/proc");
@@ -120,7 +134,7 @@ int netns_for_each(uint32_t only, netns_fn fn, void *ctx)
 	w.home_fd = open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC);
 	if (w.home_fd < 0)
 		return -errno;
-	err = visit(&w, "/proc/thread-self/ns/net");
+	err = visit_home(&w);
 	err = err ?: visit_processes(&w);
 	err = err ?: visit_mounts(&w);
 	forget(&w);
