@@ -123,8 +123,10 @@ static void put_close(struct buf *b, const struct event *e)
 	info_put_bytes(b, e->tx_bytes);
 	buf_put_char(b, '/');
 	info_put_bytes(b, e->rx_bytes);
-	buf_put_char(b, ' ');
-	info_put_duration(b, e->duration_us);
+	if (e->duration_us) { /* else it is older than the trace */
+		buf_put_char(b, ' ');
+		info_put_duration(b, e->duration_us);
+	}
 	if (reason) {
 		buf_put_char(b, ' ');
 		buf_put_str(b, reason);
