@@ -245,6 +245,23 @@ static void test_info(void **state)
 	close_text(&f);
 }
 
+/* How long it lasted is not known of what is older than the trace. */
+static void test_info_of_old_close(void **state)
+{
+	struct fixture f = open_text("event,info", false);
+	struct sample s = sample_new(EVENT_CLOSE);
+
+	(void)state;
+	s.e->tx_bytes = 20;
+	s.e->rx_bytes = 0;
+	s.e->duration_us = 0;
+	s.e->closer_pid = 0;
+	s.e->reason = REASON_LOCAL;
+	assert_string_equal(print(&f, &s.line), "close       20B/0B local");
+	sample_free(&s);
+	close_text(&f);
+}
+
 static void test_service_or_class(void **state)
 {
 	struct fixture f = open_text("service", false);
@@ -365,6 +382,7 @@ int main(void)
 		cmocka_unit_test(test_hostile_names),
 		cmocka_unit_test(test_any_bytes),
 		cmocka_unit_test(test_info),
+		cmocka_unit_test(test_info_of_old_close),
 		cmocka_unit_test(test_service_or_class),
 		cmocka_unit_test(test_color),
 		cmocka_unit_test(test_every_column),
