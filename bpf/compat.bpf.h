@@ -85,6 +85,7 @@ static __always_inline __u64 cgroup_ancestor_id(struct cgroup *cgrp, __u32 level
 #define SYSCALL_ARG6(regs) ((regs)->r9)
 enum syscall_nr {
 	SYS_WRITE = 1,
+	SYS_WRITEV = 20,
 	SYS_CONNECT = 42,
 	SYS_ACCEPT = 43,
 	SYS_SENDTO = 44,
@@ -102,6 +103,7 @@ enum syscall_nr {
 #define SYSCALL_ARG6(regs) ((regs)->regs[5])
 enum syscall_nr {
 	SYS_WRITE = 64,
+	SYS_WRITEV = 66,
 	SYS_BIND = 200,
 	SYS_ACCEPT = 202,
 	SYS_CONNECT = 203,

@@ -91,7 +91,7 @@ SUBPROG int handle_client_established(struct tcp_sock *tp, struct conn *c)
 	}
 	c->established_ns = now_ns;
 	if (c->start_ns) /* else it began before the trace */
-		c->handshake_us = (now_ns - c->start_ns) / 1000;
+		c->handshake_us = (now_ns - c->start_ns) / 1000 ?: 1;
 	c->flags |= CONN_F_OPEN;
 	if (!wants(EVENT_ESTABLISHED))
 		return 0;

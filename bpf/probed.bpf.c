@@ -216,10 +216,17 @@ int BPF_PROG(sys_exit_send_tp, struct pt_regs *regs, long ret)
 {
 	long nr = SYSCALL_NR(regs);
 
-	if (ret >= 0 ||
-	    (nr != SYS_SENDTO && nr != SYS_SENDMSG && nr != SYS_SENDMMSG && nr != SYS_WRITE))
+	if (ret >= 0 || ret <= -ERESTARTSYS)
 		return 0;
-	return ret > -ERESTARTSYS ? send_exit(regs, nr, ret) : 0;
+	switch (nr) {
+	case SYS_WRITE:
+	case SYS_WRITEV:
+	case SYS_SENDTO:
+	case SYS_SENDMSG:
+	case SYS_SENDMMSG:
+		return send_exit(regs, nr, ret);
+	}
+	return 0;
 }
 
 /*

@@ -166,15 +166,36 @@ struct user_message {
 };
 #define PART_CNT_MAX 8
 
-/* The peer and the size of what sendmsg() was given. */
-static __always_inline void message_read(const void *user, struct user_message *m, __u32 *bytes)
+/* The size of what was given in parts; beyond the first few the rest is not counted. */
+static __always_inline __u32 parts_size(const struct user_message *m)
 {
-	bpf_probe_read_user(m, sizeof(*m), user);
+	__u32 bytes = 0;
+
 	for (__u32 i = 0; i < PART_CNT_MAX && i < m->part_cnt; i++) {
 		struct iovec part = {};
 
 		bpf_probe_read_user(&part, sizeof(part), m->parts + i);
-		*bytes += part.iov_len;
+		bytes += part.iov_len;
+	}
+	return bytes;
+}
+
+/* What the call was given, in the words of sendmsg(). */
+static __always_inline void message_read(struct pt_regs *regs, long nr, struct user_message *m)
+{
+	switch (nr) {
+	case SYS_SENDTO:
+		m->name = (void *)SYSCALL_ARG5(regs);
+		m->name_len = SYSCALL_ARG6(regs);
+		break;
+	case SYS_WRITEV:
+		m->parts = (void *)SYSCALL_ARG2(regs);
+		m->part_cnt = SYSCALL_ARG3(regs);
+		break;
+	case SYS_SENDMSG:
+	case SYS_SENDMMSG:
+		bpf_probe_read_user(m, sizeof(*m), (void *)SYSCALL_ARG2(regs));
+		break;
 	}
 }
 
@@ -189,14 +210,8 @@ SUBPROG int send_exit(struct pt_regs *regs, long nr, long ret)
 	sk = sock_of_fd(SYSCALL_ARG1(regs));
 	if (!sk || LOAD(sk, sk_protocol) != IPPROTO_UDP)
 		return 0;
-	if (nr == SYS_SENDTO || nr == SYS_WRITE)
-		d.bytes = SYSCALL_ARG3(regs);
-	else
-		message_read((void *)SYSCALL_ARG2(regs), &m, &d.bytes);
-	if (nr == SYS_SENDTO) {
-		m.name = (void *)SYSCALL_ARG5(regs);
-		m.name_len = SYSCALL_ARG6(regs);
-	}
+	message_read(regs, nr, &m);
+	d.bytes = nr == SYS_SENDTO || nr == SYS_WRITE ? SYSCALL_ARG3(regs) : parts_size(&m);
 	tuple_from_sock(&d.tuple, sk, IPPROTO_UDP, LOAD(sk, __sk_common.skc_num));
 	d.tuple.lorigin = sock_lorigin(sk);
 	if (m.name && m.name_len >= (int)sizeof(struct sockaddr_in)) {

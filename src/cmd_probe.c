@@ -14,8 +14,6 @@
 #include "opts.h"
 #include "tracer.h"
 
-#define ENOTSUPP 524
-
 static const char *error_text(const struct way *way, int err)
 {
 	if (err == -ENOENT && way->backend == BACKEND_KPROBE)

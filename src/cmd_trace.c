@@ -269,7 +269,7 @@ static void finish(struct trace *t)
 		t->err = output_flush(t->output);
 	t->err = output_result(t, t->err);
 	if (!t->opts->stats && account_lost_total(&t->account))
-		log_warn("%llu events were lost: a larger --buffer or a filter would help",
+		log_warn("%llu events were lost; the lines of lost events, and --stats, say why",
 			 (unsigned long long)account_lost_total(&t->account));
 	if (t->opts->stats) {
 		account_print(&t->account, stderr);

@@ -163,13 +163,6 @@ static bool get_service(const struct line *l, struct value *v)
 	return field_server_port(l, &port, &service) && value_set_string(v, service);
 }
 
-static bool get_handshake(const struct line *l, struct value *v)
-{
-	v->type = VALUE_NUMBER;
-	v->number = l->e->handshake_us;
-	return v->number || l->e->kind == EVENT_ESTABLISHED;
-}
-
 static bool get_reason(const struct line *l, struct value *v)
 {
 	if (l->e->kind == EVENT_LOST)
@@ -277,7 +270,8 @@ const struct field fields[] = {
 	BOOLEAN(mptcp, 6, ALL, 0, get_mptcp, "true: MPTCP; the addresses are its first path's"),
 	STRING(direction, 9, ALL, 0, get_direction, "out or in"),
 	STRING(service, 8, ALL, 0, get_service, "service name of the server side's port"),
-	NUMBER(handshake_us, 12, TIMED, NEED_TCP, get_handshake, "SYN to ESTABLISHED"),
+	MEMBER(handshake_us, 12, TIMED, NEED_TCP | NEED_NONZERO, handshake_us,
+	       "SYN to ESTABLISHED"),
 	MEMBER(duration_us, 11, CLOSE, NEED_NONZERO, duration_us,
 	       "established, or first datagram, to closed"),
 	MEMBER(tx_bytes, 8, CLOSE | EXISTING, NEED_TOTALS, tx_bytes, "payload bytes sent"),

@@ -6,7 +6,6 @@
 #include <string.h>
 
 #define BIT(kind) (1u << (kind))
-#define ENOTSUPP 524 /* the kernel's own; no libc has it */
 
 #define TCP_EVENTS                                                                                 \
 	(BIT(EVENT_CONNECT) | BIT(EVENT_ESTABLISHED) | BIT(EVENT_ACCEPT) | BIT(EVENT_FAIL) |       \

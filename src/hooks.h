@@ -15,6 +15,10 @@
 #define WAY_CNT_MAX 7
 #define WAY_PROGRAMS_MAX 8
 
+#ifndef ENOTSUPP
+#define ENOTSUPP 524 /* the kernel's own; no libc has it */
+#endif
+
 enum hook_id {
 	HOOK_TCP_STATE,
 	HOOK_TCP_CONNECT,

@@ -152,12 +152,14 @@ static void put_existing(struct buf *b, const struct event *e)
 
 static void put_established(struct buf *b, const struct event *e)
 {
-	buf_put_str(b, "in ");
-	info_put_duration(b, e->handshake_us);
-	if (e->peer_pid) {
-		buf_put_str(b, ", ");
-		put_peer(b, e);
+	if (e->handshake_us) {
+		buf_put_str(b, "in ");
+		info_put_duration(b, e->handshake_us);
 	}
+	if (e->handshake_us && e->peer_pid)
+		buf_put_str(b, ", ");
+	if (e->peer_pid)
+		put_peer(b, e);
 }
 
 static void put_send(struct buf *b, const struct event *e)

@@ -256,6 +256,22 @@ static void warn_missing(const struct plan *plan, uint32_t events)
 	}
 }
 
+/* Is this way for this kernel? What would not load needs no attempt. */
+static bool way_fits(const struct way *way, const struct features *f)
+{
+	if (way_has(way, "inet_sock_set_state_again_tp"))
+		return f->preemption; /* else it costs more than it finds */
+	return f->sock_from_file || !way_has(way, "scan_files_typed");
+}
+
+static void plan_fit(struct plan *plan, const struct features *f)
+{
+	for (int i = 0; i < HOOK_CNT; i++)
+		for (int j = 0; j < WAY_CNT_MAX && hooks[i].ways[j].where; j++)
+			if (!way_fits(&hooks[i].ways[j], f))
+				plan->errors[i][j] = -ENOTSUPP;
+}
+
 int tracer_load(struct tracer *t, const struct opts *opts)
 {
 	bool tcp = opts->filters.set & FILTER_TCP || !(opts->filters.set & FILTER_UDP);
@@ -271,10 +287,7 @@ int tracer_load(struct tracer *t, const struct opts *opts)
 	t->plan.wanted[HOOK_TREE] = opts->filters.set & FILTER_TREE;
 	if (!t->features.kprobes)
 		plan_fail_backend(&t->plan, BACKEND_KPROBE, -ENOENT);
-	if (!t->features.preemption) /* then a second program costs more than it finds */
-		plan_fail(&t->plan, "inet_sock_set_state_again_tp", -ENOENT);
-	if (!t->features.sock_from_file)
-		plan_fail(&t->plan, "scan_files_typed", -ENOENT);
+	plan_fit(&t->plan, &t->features);
 	err = load_best(t, opts);
 	if (!err)
 		warn_missing(&t->plan, opts->events);
@@ -291,6 +304,10 @@ int tracer_try(const struct way *way, const char **stage)
 	libbpf_set_print(on_libbpf_message);
 	if (!err)
 		err = tracer_features(&t->features);
+	if (!err && !way_fits(way, &t->features)) {
+		*stage = "fit";
+		err = -ENOTSUPP;
+	}
 	if (!err && !(t->skel = connsnoop_bpf__open()))
 		err = -errno;
 	if (err)
