@@ -385,6 +385,11 @@ static __always_inline void flow_sweep(const struct flow_key *key, const struct 
 		flow_sweep_ended(key, f);
 		return;
 	}
+	if (shared.sweep_mode == SWEEP_NEWEST) {
+		if (f->last_ns > shared.sweep_ns)
+			shared.sweep_ns = f->last_ns;
+		return;
+	}
 	if (!f->last_ns || f->last_ns >= now.ts_ns)
 		return; /* just made, or used since the sweep began */
 	age = age_of(now.ts_ns - f->last_ns) & (AGE_CNT - 1);

@@ -101,14 +101,15 @@ struct config {
 
 /* What the sweep over all flows does with each. */
 enum sweep_mode {
-	SWEEP_ENDED, /* closes it if its socket is gone or it is idle */
-	SWEEP_COUNT, /* counts it in flow_ages */
+	SWEEP_ENDED,  /* closes it if its socket is gone or it is idle */
+	SWEEP_NEWEST, /* puts into sweep_ns when the last of all was used */
+	SWEEP_COUNT,  /* counts it in flow_ages */
 	SWEEP_EVICT, /* closes it if it is older than evict_age, or of that age and evict_cnt lasts */
 };
 
 /* Both sides write this, in memory that both have mapped. */
 struct shared {
-	__u64 sweep_ns;	     /* CLOCK_MONOTONIC: ages are reckoned from here */
+	__u64 sweep_ns; /* CLOCK_MONOTONIC: ages are reckoned from here, not from a pause after it */
 	__u32 reader_sleeps; /* set by the reader before it waits; cleared by who wakes it */
 	__u32 hurry;	     /* set by who sees the mark passed; cleared by the reader */
 	__u32 tree_cnt;	     /* processes in the map tree */

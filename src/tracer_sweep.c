@@ -4,7 +4,6 @@
 #include <bpf/libbpf.h>
 #include <errno.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "config.h"
@@ -14,14 +13,10 @@
 /* Have the iterator go through all flows once. */
 static int sweep_run(struct tracer *t, enum sweep_mode mode)
 {
-	struct shared *shared = &t->skel->bss->shared;
-	struct timespec now;
 	char buf[64];
 	int fd;
 
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	shared->sweep_ns = now.tv_sec * 1000000000ULL + now.tv_nsec;
-	shared->sweep_mode = mode;
+	t->skel->bss->shared.sweep_mode = mode;
 	fd = bpf_iter_create(bpf_link__fd(t->sweep));
 	if (fd < 0)
 		return -errno;
@@ -61,7 +56,8 @@ static int evict(struct tracer *t)
 	int err;
 
 	memset(shared->flow_ages, 0, sizeof(shared->flow_ages));
-	err = sweep_run(t, SWEEP_COUNT);
+	shared->sweep_ns = 0;
+	err = sweep_run(t, SWEEP_NEWEST) ?: sweep_run(t, SWEEP_COUNT);
 	if (err || cnt <= left)
 		return err;
 	evict_choose(shared, cnt - left);
