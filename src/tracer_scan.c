@@ -134,8 +134,8 @@ int tracer__scan(struct tracer *t)
 			"in %zu other network namespaces, sockets that no process holds are not listed: "
 			"entering them needs CAP_SYS_ADMIN",
 			s->refused_cnt);
-	if (err < 0 && err != -EPIPE)
-		log_debug("the scan of existing sockets has ended early: %s", strerror(-err));
+	log_debug("the scan of existing sockets has ended%s%s", err ? " early: " : "",
+		  err ? strerror(-err) : "");
 	free(s);
 	return err;
 }

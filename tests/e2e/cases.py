@@ -129,7 +129,7 @@ CASES = {
 }
 
 # Without a test as yet; docs/cases.md says so.
-UNTESTED = {'existing', 'command'}
+UNTESTED = {'command'}
 
 
 def registered():

@@ -22,6 +22,7 @@ SOCKET_EVENTS = {'connect', 'established', 'accept', 'fail', 'close', 'listen', 
 TCP_ONLY = {'connect', 'established', 'accept', 'fail', 'state'}
 UDP_ONLY = {'flow', 'send'}
 CLOSE = {'close'}
+TOTALS = {'close', 'existing'}
 OPEN = {'established', 'accept', 'close'}
 
 FIELDS = {name: (kind, SOCKET_EVENTS) for kind, names in {
@@ -34,9 +35,9 @@ FIELDS |= {
     'ts': (str, SOCKET_EVENTS | {'lost', 'summary'}),
     'event': (str, SOCKET_EVENTS | {'lost', 'summary'}),
     'handshake_us': (int, {'established', 'close'}),
-    'duration_us': (int, CLOSE), 'tx_bytes': (int, CLOSE), 'rx_bytes': (int, CLOSE),
-    'tx_packets': (int, CLOSE), 'rx_packets': (int, CLOSE), 'rtt_us': (int, CLOSE),
-    'retrans': (int, {'close', 'fail'}), 'closer_pid': (int, CLOSE), 'closer_comm': (str, CLOSE),
+    'duration_us': (int, CLOSE), 'tx_bytes': (int, TOTALS), 'rx_bytes': (int, TOTALS),
+    'tx_packets': (int, TOTALS), 'rx_packets': (int, TOTALS), 'rtt_us': (int, TOTALS),
+    'retrans': (int, TOTALS | {'fail'}), 'closer_pid': (int, CLOSE), 'closer_comm': (str, CLOSE),
     'reason': (str, {'close', 'lost'}), 'error': (str, {'fail', 'send'}), 'phase': (str, {'fail'}),
     'state': (str, {'existing'}),
     'peer_pid': (int, OPEN), 'peer_comm': (str, OPEN),
@@ -53,6 +54,11 @@ REASONS = {
     'tcp': {'local', 'remote', 'reset-sent', 'reset-received', 'timeout', 'unreachable',
             'never-accepted'},
     'udp': {'idle', 'closed'},
+}
+STATES = {
+    'tcp': {'LISTEN', 'SYN-SENT', 'SYN-RECV', 'ESTAB', 'FIN-WAIT-1', 'FIN-WAIT-2', 'CLOSING', 'CLOSE-WAIT',
+            'LAST-ACK', 'TIME-WAIT'},
+    'udp': {'UNCONN', 'ESTAB'},
 }
 ALWAYS = {'proto', 'ipv', 'id', 'netns', 'attr'}
 OWNER = {'pid', 'tid', 'ppid', 'uid', 'comm'}
@@ -98,6 +104,8 @@ def check_socket_event(event):
         assert event['ipv'] == 4
     if kind in ('listen', 'unlisten'):
         assert 'raddr' not in event and 'direction' not in event
+    elif kind == 'existing':
+        check_existing(event)
     elif kind != 'state':
         assert 'direction' in event or event['attr'] == 'none', 'no direction'
     if 'service' in event:
@@ -111,6 +119,19 @@ def check_socket_event(event):
     if kind == 'fail':
         assert {'error', 'phase'} <= event.keys()
         assert (event['phase'] == 'cancelled') == (event['error'] == 'ECANCELED')
+
+
+def check_existing(event):
+    totals = {'tx_bytes', 'rx_bytes', 'tx_packets', 'rx_packets'} & event.keys()
+    assert event['state'] in STATES[event['proto']], event['state']
+    assert ('raddr' in event) == (event['state'] not in ('LISTEN', 'UNCONN'))
+    if event['state'] in ('LISTEN', 'UNCONN', 'TIME-WAIT'):
+        assert 'direction' not in event
+    else:
+        assert 'direction' in event or event['state'] == 'FIN-WAIT-2', 'no direction'
+    assert len(totals) in (0, 4)
+    assert bool(totals) == (event['proto'] == 'tcp' and 'direction' in event
+                            and event['state'] != 'SYN-RECV')
 
 
 def check_event(event):
@@ -137,15 +158,17 @@ def check_order(events):
     state = {}
     for event in events:
         kind, key = event['event'], event.get('id')
-        if event.get('proto') != 'tcp' or kind in ('state', 'listen', 'unlisten', 'existing'):
+        if event.get('proto') != 'tcp' or kind in ('state', 'listen', 'unlisten'):
             continue
         was, state[key] = state.get(key), kind
+        old = event['attr'] in ('scan', 'none')  # begun before the trace
         fine = {
             'connect': was in (None, 'fail', 'close'),
-            'established': was == 'connect',
-            'fail': was == 'connect' or event.get('phase') == 'local',
-            'accept': was is None,
-            'close': was in (None, 'established', 'accept'),
+            'established': was == 'connect' or old,
+            'fail': was == 'connect' or old or event.get('phase') == 'local',
+            'accept': was in (None, 'existing'),
+            'close': was in (None, 'existing', 'established', 'accept'),
+            'existing': was is None,
         }[kind]
         if not fine:
             story = [e for e in events if e.get('id') == key]
@@ -221,6 +244,11 @@ class Trace:
         except BaseException:
             self.kill()
             raise
+
+    def wait_for_scan(self):
+        """Wait until the owners of the sockets that were there before are known."""
+        wait_until(lambda: 'debug: the scan of existing sockets has ended' in self.stderr, 'scan',
+                   START_TIMEOUT)
 
     def _read(self):
         """Take in the lines that have been written since the last time."""
