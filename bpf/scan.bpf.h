@@ -11,8 +11,6 @@
 #include "state.bpf.h"
 #include "udp.bpf.h"
 
-#define SOCK_BINDADDR_LOCK 4
-
 /* The one scan that runs, and what it is about to write. */
 struct scratch {
 	struct event event;
@@ -89,33 +87,32 @@ static __always_inline void existing_init(struct event *e, const struct tuple *t
 
 /* --- TCP ------------------------------------------------------------------------------------- */
 
-/* Does a socket listen on this one's port, as far as the scan has come? */
-static __always_inline bool scan_port_listens(struct tcp_sock *tp)
+/*
+ * Did this end send the SYN? Then the other end has acknowledged, or shall, one number more than there
+ * were bytes and a FIN.
+ */
+static __always_inline bool scan_sent_syn(struct tcp_sock *tp)
 {
-	struct listening_port key = {
-		.netns = LOAD(tp, inet_conn.icsk_inet.sk.__sk_common.skc_net.net, ns.inum),
-		.lport = LOAD(tp, inet_conn.icsk_inet.sk.__sk_common.skc_num),
-	};
+	__u8 state = LOAD(tp, inet_conn.icsk_inet.sk.__sk_common.skc_state);
+	__u32 snd_nxt = LOAD(tp, snd_nxt);
+	__u32 numbers = LOAD(tp, bytes_acked) + (snd_nxt - LOAD(tp, snd_una));
+	__u32 payload = LOAD(tp, bytes_sent) - LOAD(tp, bytes_retrans);
+	bool closed = state != TCP_ESTABLISHED && state != TCP_CLOSE_WAIT;
 
-	return bpf_map_lookup_elem(&listeners, &key);
+	/* a FIN is the last that is sent */
+	return numbers != payload + (closed && snd_nxt == LOAD(tp, write_seq));
 }
 
 /* Opened from here or accepted? A child keeps its listener's backlog, and never a port's lock. */
 static __always_inline __u8 scan_direction(struct tcp_sock *tp)
 {
-	__u32 locks = LOAD_BITS((struct sock *)tp, sk_userlocks);
-
 	if (LOAD(tp, inet_conn.icsk_inet.sk.__sk_common.skc_state) == TCP_SYN_SENT ||
-	    locks & SOCK_BINDPORT_LOCK)
+	    LOAD_BITS((struct sock *)tp, sk_userlocks) & SOCK_BINDPORT_LOCK)
 		return DIRECTION_OUT;
 	if (LOAD(tp, inet_conn.icsk_inet.sk.sk_max_ack_backlog))
 		return DIRECTION_IN;
-	/* listen(0) is left, or bind() to an address alone: only connect() marks its ports by -1 */
-	if (scan_port_listens(tp))
-		return DIRECTION_IN;
-	if (LOAD(tp, inet_conn.icsk_bind_hash, fastreuse) < 0 || locks & SOCK_BINDADDR_LOCK)
-		return DIRECTION_OUT;
-	return DIRECTION_IN;
+	/* listen(0) is left, or bind() without a port */
+	return scan_sent_syn(tp) ? DIRECTION_OUT : DIRECTION_IN;
 }
 
 /* A child that waits for accept() has no struct socket yet; one that was closed is dead. */
