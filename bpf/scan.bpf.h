@@ -85,6 +85,19 @@ static __always_inline void existing_init(struct event *e, const struct tuple *t
 	event_set_socket(e, id, owner, attr, direction);
 }
 
+/*
+ * Write the event in the scratch; 0 unless there was no room. Then the kernel drops what this socket
+ * has written, the path of the executable too, and comes again.
+ */
+static __always_inline long scan_write(struct seq_file *seq, struct scratch *x)
+{
+	long err = bpf_seq_write(seq, &x->event, sizeof(x->event));
+
+	if (err)
+		x->last_pid = 0;
+	return err;
+}
+
 /* --- TCP ------------------------------------------------------------------------------------- */
 
 /*
@@ -206,7 +219,7 @@ SUBPROG long scan_conn_tell(struct seq_file *seq, struct tcp_sock *tp, const str
 		e->lorigin = c->lorigin;
 	e->new_state = state;
 	event_set_totals(e, tp, c);
-	return bpf_seq_write(seq, e, sizeof(*e));
+	return scan_write(seq, x);
 }
 
 /* A TCP socket, in a file of @owner or in the kernel's table. */
@@ -256,7 +269,7 @@ SUBPROG int scan_mini_sock(struct seq_file *seq, struct sock *mini, __u64 id, __
 		return 0;
 	existing_init(&x->event, &t, id, &owner, attr, direction);
 	x->event.new_state = state;
-	bpf_seq_write(seq, &x->event, sizeof(x->event));
+	scan_write(seq, x);
 	return 0;
 }
 
@@ -280,7 +293,7 @@ SUBPROG long scan_udp_tell(struct seq_file *seq, struct sock *sk, const struct o
 	e = &x->event;
 	existing_init(e, &t, sock_cookie(sk), owner, owner->pid ? ATTR_SCAN : ATTR_NONE, direction);
 	e->new_state = LOAD(sk, __sk_common.skc_state);
-	return bpf_seq_write(seq, e, sizeof(*e));
+	return scan_write(seq, x);
 }
 
 /* A UDP socket, in a file of @owner or in the kernel's table. One without a port is not there yet. */
