@@ -247,7 +247,7 @@ SUBPROG int scan_tcp_sock(struct seq_file *seq, struct tcp_sock *tp, const struc
 }
 
 /*
- * What is left of a connection, or not one yet: TIME-WAIT and SYN-RECV. @mini begins with a struct
+ * What is left of a connection, or not one yet: TIME-WAIT, FIN-WAIT-2 that no process holds, and SYN-RECV. @mini begins with a struct
  * sock_common, as a struct sock does, and has no more than that in common with it.
  */
 SUBPROG int scan_mini_sock(struct seq_file *seq, struct sock *mini, __u64 id, __u8 state)

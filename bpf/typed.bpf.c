@@ -357,7 +357,8 @@ int scan_tcp(struct bpf_iter__tcp *ctx)
 		return scan_tcp_sock(seq, tp, &nobody);
 	tw = bpf_skc_to_tcp_timewait_sock(skc);
 	if (tw)
-		return scan_mini_sock(seq, (struct sock *)tw, common_cookie(skc), TCP_TIME_WAIT);
+		return scan_mini_sock(seq, (struct sock *)tw, common_cookie(skc),
+				      tw->tw_sk.tw_substate);
 	request = bpf_skc_to_tcp_request_sock(skc);
 	if (request)
 		return scan_mini_sock(seq, (struct sock *)request, common_cookie(skc),

@@ -302,12 +302,14 @@ const struct field fields[] = {
 /* clang-format on */
 const size_t field_cnt = sizeof(fields) / sizeof(fields[0]);
 
-/* UDP keeps none of its own; a listener and what is left of a connection have none. */
+/*
+ * UDP keeps none of its own; a listener and what is left of a connection have none. A connection has at
+ * least its first segment.
+ */
 static bool has_totals(const struct event *e)
 {
 	return e->kind != EVENT_EXISTING ||
-	       (e->proto == IPPROTO_TCP && e->flags & EVENT_F_REMOTE &&
-		e->new_state != TCP_TIME_WAIT && e->new_state != TCP_SYN_RECV);
+	       (e->flags & EVENT_F_REMOTE && (e->tx_packets || e->rx_packets));
 }
 
 static bool needs_hold(unsigned int needs, const struct event *e)
