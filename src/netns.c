@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <mntent.h>
 #include <sched.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -23,6 +24,7 @@ struct seen {
 struct walk {
 	struct seen *seen;
 	uint32_t only;
+	bool hidden; /* there are processes whose namespace cannot be known */
 	int home_fd; /* the thread's own namespace */
 	netns_fn fn;
 	void *ctx;
@@ -54,13 +56,30 @@ static void forget(struct walk *w)
 	}
 }
 
+/* Call the function in the namespace of @fd, and come back. */
+static int enter(struct walk *w, int fd)
+{
+	int err = setns(fd, CLONE_NEWNET) ? -errno : 0;
+
+	if (err == -EINVAL)
+		return 0; /* mounted, but of another kind */
+	if (err)
+		return w->fn(w->ctx, err);
+	err = w->fn(w->ctx, 0);
+	return setns(w->home_fd, CLONE_NEWNET) ? -errno : err;
+}
+
 /* Call the function in the namespace behind @path, unless it has been there or @path is gone. */
 static int visit(struct walk *w, const char *path)
 {
 	struct stat st;
 	int fd, err;
 
-	if (stat(path, &st) || (w->only && st.st_ino != w->only))
+	if (stat(path, &st)) {
+		w->hidden |= errno == EACCES || errno == EPERM;
+		return 0;
+	}
+	if (w->only && st.st_ino != w->only)
 		return 0;
 	err = remember(w, st.st_ino);
 	if (err <= 0)
@@ -68,26 +87,9 @@ static int visit(struct walk *w, const char *path)
 	fd = open(path, O_RDONLY | O_CLOEXEC);
 	if (fd < 0)
 		return 0;
-	err = setns(fd, CLONE_NEWNET) ? -errno : 0;
+	err = enter(w, fd);
 	close(fd);
-	if (err == -EINVAL)
-		return 0; /* mounted, but of another kind */
-	err = w->fn(w->ctx, err);
-	return setns(w->home_fd, CLONE_NEWNET) && errno != EPERM ? -errno : err;
-}
-
-/* The thread's own: to be in it needs no privilege, to enter it would. */
-static int visit_home(struct walk *w)
-{
-	struct stat st;
-	int err;
-
-	if (fstat(w->home_fd, &st))
-		return -errno;
-	if (w->only && st.st_ino != w->only)
-		return 0;
-	err = remember(w, st.st_ino);
-	return err < 0 ? err : w->fn(w->ctx, 0);
+	return err;
 }
 
 static int visit_processes(struct walk *w)
@@ -96,8 +98,10 @@ static int visit_processes(struct walk *w)
 	struct dirent *d;
 	int err = 0;
 
-	if (!proc)
-		return -errno;
+	if (!proc) {
+		w->hidden = true;
+		return 0;
+	}
 	while (!err && (d = readdir(proc))) {
 		char path[64];
 
@@ -126,18 +130,36 @@ static int visit_mounts(struct walk *w)
 	return err;
 }
 
+/* Where the thread is, which needs no privilege. */
+static int visit_home(struct walk *w)
+{
+	struct stat st;
+	int err;
+
+	w->home_fd = open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC);
+	if (w->home_fd < 0 || fstat(w->home_fd, &st))
+		return w->only ? 0 : w->fn(w->ctx, 0);
+	if (w->only && st.st_ino != w->only)
+		return 0;
+	err = remember(w, st.st_ino);
+	return err < 0 ? err : w->fn(w->ctx, 0);
+}
+
 int netns_for_each(uint32_t only, netns_fn fn, void *ctx)
 {
 	struct walk w = { .only = only, .fn = fn, .ctx = ctx };
-	int err;
+	int err = visit_home(&w);
 
-	w.home_fd = open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC);
-	if (w.home_fd < 0)
-		return -errno;
-	err = visit_home(&w);
-	err = err ?: visit_processes(&w);
-	err = err ?: visit_mounts(&w);
+	if (!err && w.home_fd < 0) {
+		err = fn(ctx, -ENOENT);
+	} else {
+		err = err ?: visit_processes(&w);
+		err = err ?: visit_mounts(&w);
+		if (!err && w.hidden)
+			err = fn(ctx, -EACCES);
+	}
 	forget(&w);
-	close(w.home_fd);
+	if (w.home_fd >= 0)
+		close(w.home_fd);
 	return err;
 }

@@ -5,7 +5,10 @@
 
 #include <stdint.h>
 
-/* @refused: 0 in the namespace, else the thread could not enter it. Non-zero ends the walk. */
+/*
+ * @refused: 0 in the namespace; -ENOENT, once: there is no /proc to find others by; -EACCES, once:
+ * those of some processes cannot be known; else the thread could not enter one. Non-zero ends the walk.
+ */
 typedef int (*netns_fn)(void *ctx, int refused);
 
 /*

@@ -3,6 +3,7 @@
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include <errno.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -19,6 +20,9 @@
 struct scan {
 	struct tracer *tracer;
 	size_t refused_cnt; /* namespaces that cannot be entered */
+	bool no_proc;	    /* nor others found */
+	bool hidden;	    /* there are processes whose namespace cannot be known */
+	bool stopped;	    /* by the function that is handed the records */
 	size_t len;	    /* bytes in buf */
 	char buf[CHUNK] __attribute__((aligned(8)));
 };
@@ -51,6 +55,7 @@ static int hand_on(struct scan *s)
 	while (!err && (size = record_size(s->buf + at, s->len - at)) > 0) {
 		memcpy(&record, s->buf + at, size);
 		err = s->tracer->fn(s->tracer->ctx, &record, size);
+		s->stopped = err;
 		at += size;
 	}
 	if (err || size < 0)
@@ -97,10 +102,14 @@ static int scan_tables(void *ctx, int refused)
 	struct scan *s = ctx;
 	int err;
 
-	if (refused) {
+	if (refused == -ENOENT)
+		s->no_proc = true;
+	else if (refused == -EACCES)
+		s->hidden = true;
+	else if (refused)
 		s->refused_cnt++;
+	if (refused)
 		return 0;
-	}
 	err = run_program(s, s->tracer->skel->progs.scan_tcp);
 	return err ?: run_program(s, s->tracer->skel->progs.scan_udp);
 }
@@ -116,6 +125,23 @@ static int scan_files(struct scan *s)
 	return 0;
 }
 
+/* Say what the scan could not look at. */
+static void warn_unseen(const struct scan *s)
+{
+	if (s->no_proc)
+		log_warn("without /proc, sockets that no process holds are only listed of the own "
+			 "network namespace");
+	if (s->hidden)
+		log_warn(
+			"the network namespaces of some processes cannot be looked at: sockets there "
+			"that no process holds may be missing; it needs CAP_SYS_PTRACE");
+	if (s->refused_cnt)
+		log_warn(
+			"in %zu other network namespaces, sockets that no process holds are not listed: "
+			"entering them needs CAP_SYS_ADMIN",
+			s->refused_cnt);
+}
+
 int tracer__scan(struct tracer *t)
 {
 	struct shared *shared = &t->skel->bss->shared;
@@ -129,13 +155,12 @@ int tracer__scan(struct tracer *t)
 	if (!err && plan_uses(&t->plan, "scan_tcp"))
 		err = netns_for_each(t->skel->rodata->cfg.netns, scan_tables, s);
 	__atomic_store_n(&shared->scan_runs, 0, __ATOMIC_SEQ_CST);
-	if (s->refused_cnt)
-		log_warn(
-			"in %zu other network namespaces, sockets that no process holds are not listed: "
-			"entering them needs CAP_SYS_ADMIN",
-			s->refused_cnt);
-	log_debug("the scan of existing sockets has ended%s%s", err ? " early: " : "",
-		  err ? strerror(-err) : "");
+	warn_unseen(s);
+	if (err && !s->stopped) {
+		log_warn("not all sockets that were there before are known: %s", strerror(-err));
+		err = 0; /* what comes now can be traced all the same */
+	}
+	log_debug("the scan of existing sockets has ended");
 	free(s);
 	return err;
 }
