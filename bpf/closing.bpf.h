@@ -230,7 +230,11 @@ SUBPROG int handle_old_close(struct tcp_sock *tp, int old_state)
 {
 	struct conn none = { .id = conn_id(tp) };
 	__u32 error = LOAD(tp, inet_conn.icsk_inet.sk.sk_err);
+	bool in_queue = !LOAD(tp, inet_conn.icsk_inet.sk.sk_socket) && !sock_is_dead(tp);
 
+	/* with an error, accept() may still return it */
+	if (in_queue && !error)
+		return close_tell(tp, &none, REASON_NEVER_ACCEPTED);
 	return close_tell(tp, &none, close_reason(0, old_state, error));
 }
 
