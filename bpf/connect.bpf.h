@@ -38,13 +38,14 @@ SUBPROG int handle_syn_sent(struct tcp_sock *tp)
 	return 0;
 }
 
-static __always_inline void connect_tell(struct tcp_sock *tp, struct conn *c, const struct tuple *t)
+/* @isn: what the SYN is numbered. */
+static __always_inline void connect_tell(struct tcp_sock *tp, struct conn *c, const struct tuple *t,
+					 __u32 isn)
 {
 	struct event *e;
 
 	c->flags |= CONN_F_TOLD;
-	peer_expect(tp, c, t,
-		    cfg.connect_late ? client_isn(tp, DIRECTION_OUT) : LOAD(tp, write_seq));
+	peer_expect(tp, c, t, isn);
 	peer_tell_owner(t, c);
 	if (!wants(EVENT_CONNECT))
 		return;
@@ -64,7 +65,7 @@ static __always_inline int handle_connect(struct tcp_sock *tp)
 	c = cfg.owner_at_state ? conn_find(tp) : client_make(tp, bpf_ktime_get_ns());
 	tuple_from_tcp(&t, tp);
 	if (c && tuple_wanted(&t, DIRECTION_OUT)) {
-		connect_tell(tp, c, &t);
+		connect_tell(tp, c, &t, LOAD(tp, write_seq));
 		return 0;
 	}
 	if (c)
@@ -82,12 +83,13 @@ SUBPROG int handle_client_established(struct tcp_sock *tp, struct conn *c)
 	if (!c)
 		return 0;
 	tuple_from_tcp(&t, tp);
-	if (cfg.connect_late && !(c->flags & CONN_F_TOLD)) {
+	/* not told before its outcome, or when the hooks were just being attached */
+	if (!(c->flags & (CONN_F_TOLD | CONN_F_SCANNED))) {
 		if (!tuple_wanted(&t, DIRECTION_OUT)) {
 			conn_exclude(tp);
 			return 0;
 		}
-		connect_tell(tp, c, &t);
+		connect_tell(tp, c, &t, client_isn(tp, DIRECTION_OUT));
 	}
 	c->established_ns = now_ns;
 	if (c->start_ns) /* else it began before the trace */
@@ -130,7 +132,7 @@ SUBPROG int handle_connect_failed(struct tcp_sock *tp, struct conn *c)
 		return 0;
 	tuple_from_tcp(&t, tp);
 	if (cfg.connect_late && !within && tuple_wanted(&t, DIRECTION_OUT))
-		connect_tell(tp, c, &t);
+		connect_tell(tp, c, &t, client_isn(tp, DIRECTION_OUT));
 	if (cfg.accept_by_syscall && within) {
 		__u64 pid_tgid = bpf_get_current_pid_tgid();
 
