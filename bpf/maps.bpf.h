@@ -92,7 +92,8 @@ struct udp_socket {
 	struct flow_key corked; /* the flow that was last sent a part of a datagram */
 	__u64 flow_cnt;		/* flows ever opened, those that went idle included */
 	__u8 attr;		/* how the owner is known */
-	__u8 reserved[7];
+	__u8 scan_done;		/* opened since the trace began, or told by the scan */
+	__u8 reserved[6];
 };
 
 SHARED const volatile struct config cfg;
@@ -267,8 +268,8 @@ SHARED struct {
 	__type(value, struct flow);
 } flows SEC(".maps");
 
-/* Socket cookie -> UDP socket. Inserted by flow_open(), handle_udp_bind(); deleted by
- * handle_udp_destroy(). */
+/* Socket cookie -> UDP socket. Inserted by flow_open(), handle_udp_bind(), udp_socket_is_new(),
+ * scan_udp_own(); deleted by handle_udp_destroy(). */
 SHARED struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(max_entries, 16384);

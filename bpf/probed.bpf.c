@@ -355,8 +355,13 @@ int sock_release_cgroup(struct bpf_sock *ctx)
 SEC("cgroup/sock_create")
 int sock_create_cgroup(struct bpf_sock *ctx)
 {
-	if (ctx->protocol != IPPROTO_MPTCP)
-		bpf_get_socket_cookie(ctx);
+	__u64 id;
+
+	if (ctx->protocol == IPPROTO_MPTCP)
+		return ALLOW;
+	id = bpf_get_socket_cookie(ctx);
+	if (ctx->protocol == IPPROTO_UDP)
+		udp_socket_is_new(id);
 	return ALLOW;
 }
 

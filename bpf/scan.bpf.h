@@ -296,17 +296,38 @@ SUBPROG long scan_udp_tell(struct seq_file *seq, struct sock *sk, const struct o
 	return scan_write(seq, x);
 }
 
+/* Note whose a UDP socket is, unless that is known; it may have flows already. */
+SUBPROG long scan_udp_own(__u64 id, const struct owner *owner)
+{
+	struct udp_socket *s = bpf_map_lookup_elem(&udp_sockets, &id);
+
+	if (!owner)
+		return -EINVAL;
+	if (!s)
+		return udp_socket_own(id, owner, ATTR_SCAN, false);
+	if (!s->owner.pid) {
+		s->owner = *owner;
+		s->attr = ATTR_SCAN;
+	}
+	return 0;
+}
+
 /* A UDP socket, in a file of @owner or in the kernel's table. One without a port is not there yet. */
 SUBPROG int scan_udp_sock(struct seq_file *seq, struct sock *sk, const struct owner *owner)
 {
 	__u64 id = sock_cookie(sk);
+	struct udp_socket *s = bpf_map_lookup_elem(&udp_sockets, &id);
 
-	if (!LOAD(sk, __sk_common.skc_num) || bpf_map_lookup_elem(&udp_sockets, &id))
+	if (!LOAD(sk, __sk_common.skc_num) || (s && s->scan_done))
+		return 0;
+	/* without room, it is told when it is found once more: in the table, as nobody's */
+	if (owner->pid && scan_udp_own(id, owner))
 		return 0;
 	if (wants(EVENT_EXISTING) && scan_udp_tell(seq, sk, owner))
 		return 0;
-	if (owner->pid)
-		udp_socket_own(id, owner, ATTR_SCAN);
+	s = bpf_map_lookup_elem(&udp_sockets, &id);
+	if (s)
+		s->scan_done = 1;
 	return 0;
 }
 

@@ -152,7 +152,7 @@ SUBPROG int bind_exit(struct pt_regs *regs, long ret)
 	if (sock_lorigin(sk) == LORIGIN_BOUND)
 		return handle_udp_bind(sk, LOAD(sk, __sk_common.skc_num));
 	owner_current(&owner);
-	udp_socket_own(sock_cookie(sk), &owner, ATTR_LISTEN);
+	udp_socket_own(sock_cookie(sk), &owner, ATTR_LISTEN, true);
 	return 0;
 }
 

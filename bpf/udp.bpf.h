@@ -207,7 +207,7 @@ static __always_inline void udp_port_tell(enum event_kind kind, struct sock *sk,
 }
 
 /* Note whose the socket is, whoever reads or writes first. */
-SUBPROG long udp_socket_own(__u64 id, const struct owner *owner, __u8 attr)
+SUBPROG long udp_socket_own(__u64 id, const struct owner *owner, __u8 attr, bool scan_done)
 {
 	struct udp_socket s = {};
 
@@ -215,21 +215,32 @@ SUBPROG long udp_socket_own(__u64 id, const struct owner *owner, __u8 attr)
 		return -EINVAL;
 	s.owner = *owner;
 	s.attr = attr;
+	s.scan_done = scan_done;
 	return bpf_map_update_elem(&udp_sockets, &id, &s, BPF_ANY);
 }
 
-/* A UDP socket was bound to a port that the process named. */
+/* The scan may come upon a socket that is younger than it. */
+SUBPROG long udp_socket_is_new(__u64 id)
+{
+	struct udp_socket s = { .scan_done = 1 };
+
+	return shared.scan_runs ? bpf_map_update_elem(&udp_sockets, &id, &s, BPF_NOEXIST) : 0;
+}
+
+/* A UDP socket was bound, to a port that the process named or (@port 0) that the kernel chose. */
 static __always_inline int handle_udp_bind(struct sock *sk, __u16 port)
 {
 	struct owner owner;
 	__u64 id;
 
-	if (!port || LOAD(sk, sk_protocol) != IPPROTO_UDP)
+	if (LOAD(sk, sk_protocol) != IPPROTO_UDP)
 		return 0;
 	id = sock_cookie(sk);
+	if (!port)
+		return udp_socket_is_new(id);
 	owner_current(&owner);
 	/* without a record unlisten has no owner, whom a filter may ask for */
-	if (udp_socket_own(id, &owner, ATTR_LISTEN) && cfg.filters & FILTER_OWNER)
+	if (udp_socket_own(id, &owner, ATTR_LISTEN, true) && cfg.filters & FILTER_OWNER)
 		lost(EVENT_UNLISTEN, LOST_MAP);
 	udp_port_tell(EVENT_LISTEN, sk, port, id, &owner, ATTR_LISTEN);
 	return 0;
