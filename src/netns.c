@@ -155,7 +155,7 @@ int netns_for_each(uint32_t only, netns_fn fn, void *ctx)
 	} else {
 		err = err ?: visit_processes(&w);
 		err = err ?: visit_mounts(&w);
-		if (!err && w.hidden)
+		if (!err && w.hidden && !(only && w.seen))
 			err = fn(ctx, -EACCES);
 	}
 	forget(&w);
