@@ -261,6 +261,9 @@ static bool way_fits(const struct way *way, const struct features *f)
 {
 	if (way_has(way, "inet_sock_set_state_again_tp"))
 		return f->preemption; /* else it costs more than it finds */
+	/* not the one for want of the other: they keep what they find in different places */
+	if (way_has(way, "scan_files_probed"))
+		return !f->sock_from_file;
 	return f->sock_from_file || !way_has(way, "scan_files_typed");
 }
 
