@@ -32,6 +32,15 @@ IN_EVERY_VM = {
     'test_filters.py': {f'test_filter[{name}]' for name in (
         'udp', 'ipv6', 'pid', 'user by number', 'ports', 'longest prefix', 'in', 'cgroup',
         'mapped, by port and network', 'in, class and network')},
+    'test_existing.py': {
+        'test_as_ss_has_them', 'test_owners_and_directions', 'test_later_events_of_every_state[without]',
+        'test_later_events_of_every_state[existing]', 'test_namespaces', 'test_held_from_another_namespace',
+        'test_shared_by_fork', 'test_totals_and_close[without]', 'test_accepted_later[existing]',
+        'test_accepted_later[without]', 'test_udp_flow_of_an_old_socket', 'test_mptcp',
+        'test_bound_client_is_out[nothing]', 'test_bound_client_is_out[address alone]',
+        'test_child_of_listen_0_is_in[127.0.0.1-closed]', 'test_while_sockets_come_and_go',
+        'test_busy_udp_sockets', 'test_many', 'test_path_of_every_process', 'test_filter[pid and port]',
+        'test_filter[in]', 'test_only_existing'},
     'test_filter_state.py': {'test_there_is_state', 'test_no_state[port]', 'test_no_state[pid]'},
 }
 

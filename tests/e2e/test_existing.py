@@ -328,9 +328,10 @@ def test_held_from_another_namespace(tracer, netns):
     """A socket is where it was made; its process, here, has left."""
     with netns:
         sock = udp_socket(port=5353)
+    number = cookie(sock)
     with sock:
         trace = scanned(tracer, '--existing').stop()
-        check(existing(trace, id=cookie(sock)), {'netns': netns.inode, 'pid': os.getpid()})
+        check(existing(trace, id=number), {'netns': netns.inode, 'pid': os.getpid()})
 
 
 @ONCE
