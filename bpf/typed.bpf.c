@@ -75,6 +75,11 @@ int tcp_connect_sockops(struct bpf_sock_ops *ctx)
 	struct bpf_sock *sk;
 	struct tcp_sock *tp;
 
+	/* accept() of Fast Open may come before all else, and where it is seen the cookie can only be read */
+	if (op == BPF_SOCK_OPS_PASSIVE_ESTABLISHED_CB && cfg.accept_by_syscall) {
+		bpf_get_socket_cookie(ctx);
+		return 1;
+	}
 	if (op != BPF_SOCK_OPS_TCP_CONNECT_CB && op != BPF_SOCK_OPS_TCP_LISTEN_CB)
 		return 1;
 	sk = ctx->sk;

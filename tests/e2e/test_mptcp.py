@@ -1,4 +1,5 @@
 """MPTCP: one connection, however many TCP connections carry it."""
+import platform
 import socket
 
 import pytest
@@ -8,6 +9,8 @@ from sockets import (cookie, listen_on, port_of, receive_all, tcp_socket,
 from tracing import pick
 
 IPPROTO_MPTCP = 262
+# before, the kernel counts each path alone: docs/events.md
+TOTALS_OF_ALL_PATHS = [int(n) for n in platform.release().split('.')[:2]] >= [6, 5]
 
 
 def mptcp_socket():
@@ -52,11 +55,16 @@ class Connection:
         self.listener.close()
 
 
-def check(trace, ns, connection, up, down, mptcp=(True, True)):
+def check(trace, ns, connection, up, down, mptcp=(True, True), exact=True):
     """What is told of the namespace is one connection with two ends, and nothing of its parts."""
     client_id, server_id = connection.ids
     out = trace.wait_for(event='close', id=client_id)
     into = trace.wait_for(event='close', id=server_id)
+    if not exact:
+        for end in out, into:
+            assert 0 < end['tx_bytes'] + end['rx_bytes'] <= up + down
+            del end['tx_bytes'], end['rx_bytes']
+        up = down = None
     wanted = {'proto': 'tcp', 'mptcp': mptcp[0] or None, 'tx_bytes': up, 'rx_bytes': down,
               'lport': connection.client_port, 'rport': connection.port, 'direction': 'out',
               'attr': 'connect', 'reason': 'local', 'netns': ns.inode}
@@ -133,4 +141,4 @@ def test_second_subflow(trace, need, mptcp):
         wait_until(lambda: established(mptcp) == 4, 'a second subflow')
         connection.exchange(up, down)
         connection.close()
-    check(trace, mptcp, connection, len(up) + 5, len(down) + 5)
+    check(trace, mptcp, connection, len(up) + 5, len(down) + 5, exact=TOTALS_OF_ALL_PATHS)

@@ -9,7 +9,7 @@ import struct
 import pytest
 
 from sockets import (Pair, Process, cookie, do_close, do_listen, held, libc, listen_on, port_of, reset_on_close,
-                     tcp_info, tcp_socket, wait_for_end, wait_until, wait_until_blocked)
+                     tcp_info, tcp_socket, wait_until, wait_until_blocked)
 
 TCP_FASTOPEN = 23
 SYS_ACCEPT4 = 288
@@ -46,15 +46,6 @@ def do_listen_early():
 def do_accept_early():
     server = held['server'] = held['listener'].accept()[0]
     return cookie(server), state_of(server)
-
-
-def do_serve_early():
-    """All of a connection's life before its handshake has ended."""
-    answer = do_accept_early()
-    with held.pop('server') as server:
-        server.recv(100)
-        server.send(b'reply')
-    return answer
 
 
 def do_wait_established():
@@ -96,16 +87,6 @@ def test_accepted_in_syn_recv(trace, early, wait):
     close = trace.wait_for(event='close', id=socket_id)
     assert trace.history(socket_id) == ['accept', 'close']
     assert (close['pid'], close['attr']) == (server.pid, 'accept')
-
-
-def test_closed_in_syn_recv(trace, early):
-    _, connect = early
-    client, socket_id = connect(do_serve_early)
-    client.setblocking(True)
-    wait_for_end(client)
-    client.close()
-    trace.wait_for(event='close', id=socket_id)
-    assert trace.history(socket_id) == ['accept', 'close']
 
 
 def test_local_failure_after_fast_open(trace, netns):
