@@ -22,15 +22,20 @@ static uint64_t now_ns(clockid_t id)
 	return ts.tv_sec * NS_PER_SEC + ts.tv_nsec;
 }
 
+uint64_t clock_monotonic_ns(void)
+{
+	return now_ns(CLOCK_MONOTONIC);
+}
+
 /* The sample that was interrupted least: the shortest time between two looks at one clock. */
 static uint64_t measure_offset(void)
 {
 	uint64_t best = UINT64_MAX, offset = 0;
 
 	for (int i = 0; i < SAMPLES; i++) {
-		uint64_t before = now_ns(CLOCK_MONOTONIC);
+		uint64_t before = clock_monotonic_ns();
 		uint64_t real = now_ns(CLOCK_REALTIME);
-		uint64_t took = now_ns(CLOCK_MONOTONIC) - before;
+		uint64_t took = clock_monotonic_ns() - before;
 
 		if (took >= best)
 			continue;
@@ -88,7 +93,7 @@ void clock_was_set(struct clock *c)
 	/* Reading gives ECANCELED and makes the descriptor quiet until the next time. */
 	(void)!read(c->fd, &ticks, sizeof(ticks));
 	/* Nobody says when it was; the loop comes here at once, so it was just now. */
-	c->set_ns = now_ns(CLOCK_MONOTONIC);
+	c->set_ns = clock_monotonic_ns();
 	c->old_offset_ns = c->offset_ns;
 	c->offset_ns = measure_offset();
 }

@@ -16,6 +16,8 @@ struct clock {
 	int fd;
 };
 
+uint64_t clock_monotonic_ns(void); /* as the kernel stamps events */
+
 /* 0 or -errno, after one sentence on stderr. */
 int clock_init(struct clock *c);
 void clock_close(struct clock *c);

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "account.h"
+#include "clock.h"
 #include "commands.h"
 #include "follow.h"
 #include "log.h"
@@ -48,14 +49,6 @@ struct trace {
 	int err; /* of the output: ends everything */
 };
 
-static uint64_t now_ns(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return ts.tv_sec * NS_PER_S + ts.tv_nsec;
-}
-
 /* --- records --------------------------------------------------------------------------------- */
 
 static bool is_event(const struct event *e, size_t size)
@@ -73,7 +66,7 @@ static void count_flows(struct trace *t, const struct event *e)
 	else if (e->kind == EVENT_CLOSE && e->proto == IPPROTO_UDP)
 		t->open_flows--;
 	if (t->open_flows > 0 && t->sweep_ns == NEVER)
-		t->sweep_ns = now_ns() + t->sweep_period_ns;
+		t->sweep_ns = clock_monotonic_ns() + t->sweep_period_ns;
 }
 
 static bool count_is_reached(const struct trace *t)
@@ -128,7 +121,7 @@ static int on_record(void *ctx, const void *record, size_t size)
 
 static void tell_losses(struct trace *t)
 {
-	struct event e = { .kind = EVENT_LOST, .ts_ns = now_ns() };
+	struct event e = { .kind = EVENT_LOST, .ts_ns = clock_monotonic_ns() };
 	struct losses losses;
 	struct line l;
 
@@ -152,7 +145,7 @@ static void tell_losses(struct trace *t)
 
 static int timeout_until(uint64_t when_ns)
 {
-	uint64_t now = now_ns(), ms;
+	uint64_t now = clock_monotonic_ns(), ms;
 
 	if (when_ns == NEVER)
 		return -1;
@@ -188,7 +181,7 @@ static void wait_until(struct trace *t, uint64_t when_ns)
 		else if (events[i].data.fd == resolver_clock_fd(t->resolver))
 			resolver_clock_was_set(t->resolver);
 	}
-	if (now_ns() >= t->end_ns)
+	if (clock_monotonic_ns() >= t->end_ns)
 		t->done = true;
 }
 
@@ -214,12 +207,12 @@ static void wait_for_events(struct trace *t, bool idle)
 	}
 	tracer__awake(t->tracer);
 	if (!t->done && !t->err && t->opts->latency_ms && !is_ending(t))
-		wait_until(t, now_ns() + t->opts->latency_ms * NS_PER_MS);
+		wait_until(t, clock_monotonic_ns() + t->opts->latency_ms * NS_PER_MS);
 }
 
 static void sweep(struct trace *t)
 {
-	uint64_t now = now_ns();
+	uint64_t now = clock_monotonic_ns();
 
 	if (now < t->sweep_ns)
 		return;
@@ -241,7 +234,7 @@ static void run(struct trace *t)
 			break;
 		if (t->follow && n <= 0 && follow_has_ended(t->follow))
 			tracer__tree_prune(t->tracer);
-		if (now_ns() >= t->sweep_ns) {
+		if (clock_monotonic_ns() >= t->sweep_ns) {
 			sweep(t);
 			continue;
 		}
@@ -264,7 +257,8 @@ static void finish(struct trace *t)
 	tell_losses(t);
 	account_summary(&t->account, &s);
 	if (!t->err)
-		t->err = output_summary(t->output, resolver_utc(t->resolver, now_ns()), &s);
+		t->err = output_summary(t->output, resolver_utc(t->resolver, clock_monotonic_ns()),
+					&s);
 	if (!t->err)
 		t->err = output_flush(t->output);
 	t->err = output_result(t, t->err);
@@ -342,8 +336,8 @@ static int trace_open(struct trace *t, const struct services *services)
 			     period > SWEEP_MAX_NS ? SWEEP_MAX_NS :
 						     period;
 	t->hidden_flows = t->opts->filters.set & FILTERS_HIDING;
-	t->sweep_ns = t->hidden_flows ? now_ns() + t->sweep_period_ns : NEVER;
-	t->end_ns = t->opts->duration_ns ? now_ns() + t->opts->duration_ns : NEVER;
+	t->sweep_ns = t->hidden_flows ? clock_monotonic_ns() + t->sweep_period_ns : NEVER;
+	t->end_ns = t->opts->duration_ns ? clock_monotonic_ns() + t->opts->duration_ns : NEVER;
 	log_debug("tracing");
 	/* the header says that it has begun */
 	return output_result(t, output_flush(t->output));

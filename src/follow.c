@@ -8,10 +8,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/signalfd.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "child.h"
+#include "clock.h"
 #include "log.h"
 #include "tally.h"
 
@@ -24,14 +24,6 @@ struct follow {
 	struct tally *tally;
 	uint64_t gone_ns; /* when the last process had gone; 0: not yet */
 };
-
-static uint64_t now_ns(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return ts.tv_sec * NS_PER_S + ts.tv_nsec;
-}
 
 void follow_add_signals(sigset_t *set)
 {
@@ -112,8 +104,8 @@ bool follow_is_over(struct follow *f, uint32_t tree_size)
 	if (!f->child.ended || tree_size)
 		return false;
 	if (!f->gone_ns)
-		f->gone_ns = now_ns();
-	return !tally_open_cnt(f->tally) || now_ns() >= f->gone_ns + GRACE_NS;
+		f->gone_ns = clock_monotonic_ns();
+	return !tally_open_cnt(f->tally) || clock_monotonic_ns() >= f->gone_ns + GRACE_NS;
 }
 
 bool follow_has_ended(const struct follow *f)
@@ -125,7 +117,7 @@ uint64_t follow_when(const struct follow *f)
 {
 	if (!f->child.ended)
 		return UINT64_MAX;
-	return f->gone_ns ? f->gone_ns + GRACE_NS : now_ns() + LOOK_NS;
+	return f->gone_ns ? f->gone_ns + GRACE_NS : clock_monotonic_ns() + LOOK_NS;
 }
 
 /* --- the end ---------------------------------------------------------------------------------- */
