@@ -236,8 +236,10 @@ static __always_inline int handle_udp_bind(struct sock *sk, __u16 port)
 	if (LOAD(sk, sk_protocol) != IPPROTO_UDP)
 		return 0;
 	id = sock_cookie(sk);
-	if (!port)
-		return udp_socket_is_new(id);
+	if (!port) {
+		udp_socket_is_new(id);
+		return 0; /* all that a program at the end of a function may return */
+	}
 	owner_current(&owner);
 	/* without a record unlisten has no owner, whom a filter may ask for */
 	if (udp_socket_own(id, &owner, ATTR_LISTEN, true) && cfg.filters & FILTER_OWNER)
