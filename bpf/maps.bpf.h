@@ -72,7 +72,7 @@ struct flow {
 	__u8 attr;
 	__u8 direction;
 	__u8 shown;	    /* enum shown */
-	__u8 corked;	    /* a datagram is being put together, of corked_bytes so far */
+	__u8 corked;	    /* enum corked */
 	__u32 corked_bytes; /* of the datagram that is being put together */
 };
 
@@ -87,7 +87,7 @@ enum corked { NOT_CORKED, CORKED, UNCORKED /* by a push that sendmsg() may have 
 
 /* A UDP socket that was bound or found by the scan, or has flows. */
 struct udp_socket {
-	struct owner owner;	/* who bound it; pid 0: not seen */
+	struct owner owner;	/* pid 0: not known */
 	struct flow_key first;	/* its first flow */
 	struct flow_key corked; /* the flow that was last sent a part of a datagram */
 	__u64 flow_cnt;		/* flows ever opened, those that went idle included */

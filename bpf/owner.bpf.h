@@ -92,16 +92,26 @@ static __always_inline __u64 exe_key_make(void)
 	return bpf_ktime_get_ns() << 8 | (bpf_get_smp_processor_id() & 0xff);
 }
 
+/* Was the path of what this process runs sent before? Then @sent gets its key. */
+static __always_inline bool exe_was_sent(__u32 pid, struct exe_sent *sent)
+{
+	struct exe_sent *known = bpf_map_lookup_elem(&exes, &pid);
+
+	if (!known || known->start_ns != sent->start_ns || known->exe_file != sent->exe_file)
+		return false;
+	sent->key = known->key;
+	return true;
+}
+
 /* The key of the record that has the path of this process' executable; sends it the first time. */
 static __always_inline __u64 exe_key(__u32 pid, __u64 start_ns, struct file *exe_file)
 {
-	struct exe_sent *known, sent = { .start_ns = start_ns, .exe_file = (__u64)exe_file };
+	struct exe_sent sent = { .start_ns = start_ns, .exe_file = (__u64)exe_file };
 
 	if (!exe_file)
 		return 0;
-	known = bpf_map_lookup_elem(&exes, &pid);
-	if (known && known->start_ns == start_ns && known->exe_file == (__u64)exe_file)
-		return known->key;
+	if (exe_was_sent(pid, &sent))
+		return sent.key;
 	sent.key = exe_key_make();
 	if (exe_send(exe_file, sent.key))
 		sent.key = 0; /* the path stays unknown: it is not tried for each connection */

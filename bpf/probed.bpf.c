@@ -379,22 +379,12 @@ int cookie_sockops(struct bpf_sock_ops *ctx)
 SEC("iter/task_file")
 int scan_files_probed(struct bpf_iter__task_file *ctx)
 {
-	struct seq_file *seq = ctx->meta->seq;
 	struct task_struct *task = ctx->task;
 	struct file *file = ctx->file;
-	struct tcp_sock *tp;
-	struct owner owner;
 	struct sock *sk;
 
 	if (!task || !file)
 		return 0;
 	sk = sock_of_file(file);
-	if (!sk)
-		return 0;
-	tp = to_first_path(sk);
-	if (!tp && LOAD(sk, sk_protocol) != IPPROTO_UDP)
-		return 0;
-	if (!scan_owner(&owner, seq, task))
-		return 0;
-	return tp ? scan_tcp_sock(seq, tp, &owner) : scan_udp_sock(seq, sk, &owner);
+	return sk ? scan_held(ctx->meta->seq, task, sk, to_first_path(sk)) : 0;
 }

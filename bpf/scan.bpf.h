@@ -41,15 +41,12 @@ SUBPROG __u64 scan_exe(struct seq_file *seq, struct task_struct *task, __u32 pid
 	struct file *exe_file = PROBE_LOAD(task, mm, exe_file);
 	__u64 start_ns = PROBE_LOAD(task, group_leader, start_boottime);
 	struct scratch *x = scratch();
-	struct exe_sent *known, sent = { .start_ns = start_ns, .exe_file = (__u64)exe_file };
+	struct exe_sent sent = { .start_ns = start_ns, .exe_file = (__u64)exe_file };
 	__u32 len;
 
 	if (!exe_file || !x)
 		return 0;
-	known = bpf_map_lookup_elem(&exes, &pid);
-	if (known && known->start_ns == start_ns && known->exe_file == (__u64)exe_file)
-		sent.key = known->key;
-	else
+	if (!exe_was_sent(pid, &sent))
 		sent.key = exe_key_make();
 	if (x->last_pid == pid || exe_fill(&x->exe.record, exe_file, sent.key))
 		return sent.key;
@@ -247,8 +244,9 @@ SUBPROG int scan_tcp_sock(struct seq_file *seq, struct tcp_sock *tp, const struc
 }
 
 /*
- * What is left of a connection, or not one yet: TIME-WAIT, FIN-WAIT-2 that no process holds, and SYN-RECV. @mini begins with a struct
- * sock_common, as a struct sock does, and has no more than that in common with it.
+ * What is left of a connection, or not one yet: TIME-WAIT, FIN-WAIT-2 that no process holds, and
+ * SYN-RECV. @mini begins with a struct sock_common, as a struct sock does, and has no more than that
+ * in common with it.
  */
 SUBPROG int scan_mini_sock(struct seq_file *seq, struct sock *mini, __u64 id, __u8 state)
 {
@@ -329,6 +327,19 @@ SUBPROG int scan_udp_sock(struct seq_file *seq, struct sock *sk, const struct ow
 	if (s)
 		s->scan_done = 1;
 	return 0;
+}
+
+/* An inet socket in a file of @task; @tp: the same if it is TCP's, else NULL. */
+static __always_inline int scan_held(struct seq_file *seq, struct task_struct *task,
+				     struct sock *sk, struct tcp_sock *tp)
+{
+	struct owner owner;
+
+	if (!tp && LOAD(sk, sk_protocol) != IPPROTO_UDP)
+		return 0;
+	if (!scan_owner(&owner, seq, task))
+		return 0;
+	return tp ? scan_tcp_sock(seq, tp, &owner) : scan_udp_sock(seq, sk, &owner);
 }
 
 #endif

@@ -108,7 +108,6 @@ static __always_inline bool connect_error_fetched(struct tcp_sock *tp)
 static __always_inline bool connect_address(struct pt_regs *regs, struct sockaddr_in6 *addr)
 {
 	const void *user = (const void *)SYSCALL_ARG2(regs);
-
 	__u32 len = SYSCALL_ARG3(regs);
 
 	if (len < sizeof(struct sockaddr_in) || bpf_probe_read_user(addr, ADDRESS_READ(len), user))

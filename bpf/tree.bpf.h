@@ -17,7 +17,7 @@ static __always_inline bool tree_has(__u32 tgid)
  * By the task: on 5.10, programs at packets have no bpf_get_current_pid_tgid(). In a frame of its
  * own: the caller's is deep in a stack that is nearly full.
  */
-static __noinline int tree_has_current(void)
+SUBPROG int tree_has_current(void)
 {
 	struct task_struct *task = (void *)bpf_get_current_task();
 

@@ -315,12 +315,9 @@ int flows_sweep(struct bpf_iter__bpf_map_elem *ctx)
 SEC("iter/task_file")
 int scan_files_typed(struct bpf_iter__task_file *ctx)
 {
-	struct seq_file *seq = ctx->meta->seq;
 	struct task_struct *task = ctx->task;
 	struct file *file = ctx->file;
 	struct socket *socket;
-	struct tcp_sock *tp;
-	struct owner owner;
 	struct sock *sk;
 
 	if (!task || !file)
@@ -331,12 +328,7 @@ int scan_files_typed(struct bpf_iter__task_file *ctx)
 	sk = socket->sk;
 	if (!sk || !is_inet(sk->__sk_common.skc_family))
 		return 0;
-	tp = bpf_skc_to_tcp_sock(sk);
-	if (!tp && sk->sk_protocol != IPPROTO_UDP)
-		return 0;
-	if (!scan_owner(&owner, seq, task))
-		return 0;
-	return tp ? scan_tcp_sock(seq, tp, &owner) : scan_udp_sock(seq, sk, &owner);
+	return scan_held(ctx->meta->seq, task, sk, bpf_skc_to_tcp_sock(sk));
 }
 
 static __always_inline __u64 common_cookie(struct sock_common *skc)
