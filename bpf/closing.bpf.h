@@ -10,7 +10,7 @@
 /* A FIN or reset of this end's own making: the running task closes the connection. */
 static __always_inline void closer_note(struct conn *c)
 {
-	closer_current(&c->closer_pid, c->closer_comm, c->owner.pid);
+	closer_current(&c->e.closer_pid, c->e.closer_comm, c->e.owner.pid);
 }
 
 #define SOCK_DEAD_BIT 0 /* no process holds it any more */
@@ -82,8 +82,6 @@ static __always_inline void event_set_totals(struct event *e, struct tcp_sock *t
 	e->handshake_us = c->handshake_us;
 	if (c->established_ns)
 		e->duration_us = (e->ts_ns - c->established_ns) / 1000 ?: 1;
-	e->closer_pid = c->closer_pid;
-	__builtin_memcpy(e->closer_comm, c->closer_comm, COMM_LEN);
 }
 
 /*
@@ -93,19 +91,15 @@ static __always_inline void event_set_totals(struct event *e, struct tcp_sock *t
 SUBPROG long close_defer(struct tcp_sock *tp, struct conn *c, __u8 reason)
 {
 	__u64 addr = (__u64)tp;
-	struct event e = { .kind = EVENT_CLOSE };
-	struct tuple t = {};
+	struct event e;
 	long err;
 
 	if (!c)
 		return -1;
-	tuple_from_tcp(&t, tp);
-	event_set_tuple(&e, &t);
+	e = c->e;
+	e.kind = EVENT_CLOSE;
 	e.ts_ns = bpf_ktime_get_ns();
 	event_set_totals(&e, tp, c);
-	e.id = c->id;
-	e.direction = c->direction;
-	e.lorigin = c->lorigin;
 	/* accept() has taken it, and is about to say so */
 	e.reason = child_was_accepted(tp, c) ? reason : REASON_NEVER_ACCEPTED;
 	e.old_state = reason;
@@ -126,16 +120,16 @@ static __always_inline void close_send_deferred(struct tcp_sock *tp, const struc
 	if (!late)
 		return;
 	reason = accepted ? late->old_state : late->reason;
-	if (wants(EVENT_CLOSE) && reason_wanted(reason) && owner_wanted(&c->owner)) {
-		e = event_begin(EVENT_CLOSE, sizeof(*e), late->ts_ns);
+	if (wants(EVENT_CLOSE) && reason_wanted(reason) && owner_wanted(&c->e.owner)) {
+		e = event_reserve(EVENT_CLOSE, sizeof(*e));
 		if (e) {
 			__builtin_memcpy(e, late, sizeof(*e));
-			e->owner = c->owner;
-			e->attr = c->attr;
+			e->owner = c->e.owner;
+			e->attr = c->e.attr;
 			e->reason = reason;
 			e->old_state = 0;
-			e->peer_pid = c->peer_pid;
-			__builtin_memcpy(e->peer_comm, c->peer_comm, COMM_LEN);
+			e->peer_pid = c->e.peer_pid;
+			__builtin_memcpy(e->peer_comm, c->e.peer_comm, COMM_LEN);
 			event_end(e);
 		}
 	}
@@ -163,18 +157,11 @@ static __always_inline void close_forget(struct tcp_sock *tp, const struct conn 
 /* Send the `close`, if it is wanted. */
 SUBPROG int close_tell(struct tcp_sock *tp, struct conn *c, __u8 reason)
 {
-	struct tuple t = {};
 	struct event *e;
 
-	if (!c || !wants(EVENT_CLOSE) || !reason_wanted(reason))
+	if (!c || !wants(EVENT_CLOSE) || !reason_wanted(reason) || !owner_wanted(&c->e.owner))
 		return 0;
-	tuple_from_tcp(&t, tp);
-	if (c->direction == DIRECTION_IN)
-		t.lorigin = LORIGIN_NONE; /* a child's lock bits say nothing */
-	if (!conn_wanted(c, &t))
-		return 0;
-	peer_find(&t, c);
-	e = conn_event_begin(EVENT_CLOSE, sizeof(*e), bpf_ktime_get_ns(), c, &t);
+	e = conn_event_begin(EVENT_CLOSE, sizeof(*e), bpf_ktime_get_ns(), c);
 	if (!e)
 		return 0;
 	event_set_totals(e, tp, c);
@@ -221,17 +208,21 @@ static __always_inline bool handle_close(struct tcp_sock *tp, struct conn *c, in
 		reason = REASON_NEVER_ACCEPTED;
 	if (reason == REASON_RESET_SENT && !sock_is_dead(tp))
 		closer_note(c);
+	peer_part(c);
 	close_tell(tp, c, reason);
 	return true;
 }
 
-/* The same of a connection without a record: it is older than the trace. */
+/* The same of a connection without a record: it is older than the trace, or not wanted. */
 SUBPROG int handle_old_close(struct tcp_sock *tp, int old_state)
 {
-	struct conn none = { .id = conn_id(tp) };
 	__u32 error = LOAD(tp, inet_conn.icsk_inet.sk.sk_err);
 	bool in_queue = !LOAD(tp, inet_conn.icsk_inet.sk.sk_socket) && !sock_is_dead(tp);
+	struct conn none = {};
 
+	conn_from_sock(&none, tp);
+	if (!tuple_wanted(&none.e.tuple, DIRECTION_NONE))
+		return 0;
 	/* with an error, accept() may still return it */
 	if (in_queue && !error)
 		return close_tell(tp, &none, REASON_NEVER_ACCEPTED);

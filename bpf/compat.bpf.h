@@ -75,14 +75,28 @@ static __always_inline __u64 cgroup_ancestor_id(struct cgroup *cgrp, __u32 level
 	return id;
 }
 
+/*
+ * The registers that the running task had when it made its system call. Before bpf_task_pt_regs() (5.15),
+ * a program at the exit of one call finds them where its context begins; later kernels have others there.
+ */
+static __always_inline struct pt_regs *syscall_regs(void *ctx)
+{
+	struct pt_regs *regs = NULL;
+
+	if (bpf_core_enum_value_exists(enum bpf_func_id, BPF_FUNC_task_pt_regs))
+		return (struct pt_regs *)bpf_task_pt_regs(bpf_get_current_task_btf());
+	bpf_probe_read_kernel(&regs, sizeof(regs), ctx);
+	return regs;
+}
+
 /* The system calls that a task is seen to leave, by their numbers for 64-bit programs. */
 #if defined(__TARGET_ARCH_x86)
 #define SYSCALL_NR(regs) ((long)(regs)->orig_ax)
-#define SYSCALL_ARG1(regs) ((regs)->di)
-#define SYSCALL_ARG2(regs) ((regs)->si)
-#define SYSCALL_ARG3(regs) ((regs)->dx)
-#define SYSCALL_ARG5(regs) ((regs)->r8)
-#define SYSCALL_ARG6(regs) ((regs)->r9)
+#define SYSCALL_ARG1(regs) PROBE_LOAD(regs, di)
+#define SYSCALL_ARG2(regs) PROBE_LOAD(regs, si)
+#define SYSCALL_ARG3(regs) PROBE_LOAD(regs, dx)
+#define SYSCALL_ARG5(regs) PROBE_LOAD(regs, r8)
+#define SYSCALL_ARG6(regs) PROBE_LOAD(regs, r9)
 enum syscall_nr {
 	SYS_WRITE = 1,
 	SYS_WRITEV = 20,
@@ -96,11 +110,11 @@ enum syscall_nr {
 };
 #elif defined(__TARGET_ARCH_arm64)
 #define SYSCALL_NR(regs) ((long)(regs)->syscallno)
-#define SYSCALL_ARG1(regs) ((regs)->orig_x0)
-#define SYSCALL_ARG2(regs) ((regs)->regs[1])
-#define SYSCALL_ARG3(regs) ((regs)->regs[2])
-#define SYSCALL_ARG5(regs) ((regs)->regs[4])
-#define SYSCALL_ARG6(regs) ((regs)->regs[5])
+#define SYSCALL_ARG1(regs) PROBE_LOAD(regs, orig_x0)
+#define SYSCALL_ARG2(regs) PROBE_LOAD(regs, regs[1])
+#define SYSCALL_ARG3(regs) PROBE_LOAD(regs, regs[2])
+#define SYSCALL_ARG5(regs) PROBE_LOAD(regs, regs[4])
+#define SYSCALL_ARG6(regs) PROBE_LOAD(regs, regs[5])
 enum syscall_nr {
 	SYS_WRITE = 64,
 	SYS_WRITEV = 66,

@@ -5,56 +5,58 @@
 
 #include "peer.bpf.h"
 
-/* The record of a socket whose process has called connect(); NULL if nobody wants to see it. */
-static __always_inline struct conn *client_make(struct tcp_sock *tp, __u64 now_ns)
+SUBPROG long client_insert(struct tcp_sock *tp, const struct owner *owner, __u64 now_ns)
 {
-	struct conn init = {
-		.role = ROLE_CLIENT,
-		.state = TCP_SYN_SENT,
-		.attr = ATTR_CONNECT,
-		.direction = DIRECTION_OUT,
-		.start_ns = now_ns,
-	};
+	struct conn init = { .role = ROLE_CLIENT, .state = TCP_SYN_SENT, .start_ns = now_ns };
 
-	if (!owner_current(&init.owner))
-		return NULL;
-	if (!init.owner.pid)
-		init.attr = ATTR_NONE;
-	init.id = conn_id(tp);
-	init.lorigin = sock_lorigin((struct sock *)tp);
-	return conn_make_for(EVENT_CONNECT, tp, &init);
+	if (!owner)
+		return -EINVAL;
+	init.e.owner = *owner;
+	init.e.attr = owner->pid ? ATTR_CONNECT : ATTR_NONE;
+	init.e.direction = DIRECTION_OUT;
+	init.e.id = conn_id(tp);
+	return conn_insert_for(EVENT_CONNECT, tp, &init);
+}
+
+/* Remember a socket whose process has called connect(), if its filters want it. */
+static __always_inline void client_make(struct tcp_sock *tp)
+{
+	struct owner owner;
+
+	if (owner_current(&owner))
+		client_insert(tp, &owner, bpf_ktime_get_ns());
 }
 
 /* CLOSE -> SYN_SENT, in the task that connects; the local port may not be known yet. */
 SUBPROG int handle_syn_sent(struct tcp_sock *tp)
 {
-	if (cfg.accept_by_syscall) {
-		__u64 pid_tgid = bpf_get_current_pid_tgid(), addr = (__u64)tp;
-
-		bpf_map_update_elem(&connecting, &pid_tgid, &addr, BPF_ANY);
-	}
 	if (cfg.owner_at_state)
-		client_make(tp, bpf_ktime_get_ns());
+		client_make(tp);
 	return 0;
 }
 
-/* @isn: what the SYN is numbered. */
-static __always_inline void connect_tell(struct tcp_sock *tp, struct conn *c, const struct tuple *t,
-					 __u32 isn)
+/* The socket pair is complete. @isn: what the SYN is numbered. */
+static __always_inline void connect_tell(struct tcp_sock *tp, struct conn *c, __u32 isn)
 {
-	struct event *e;
-
 	c->flags |= CONN_F_TOLD;
-	peer_expect(tp, c, t, isn);
-	peer_tell_owner(t, c);
-	if (!wants(EVENT_CONNECT))
-		return;
-	e = conn_event_begin(EVENT_CONNECT, EVENT_HEAD_SIZE, c->start_ns, c, t);
-	if (e)
-		event_end(e);
+	peer_expect(tp, c, isn);
+	peer_tell_owner(c);
+	if (wants(EVENT_CONNECT))
+		conn_event_send(EVENT_CONNECT, c->start_ns, c);
 }
 
-/* tcp_connect(): the SYN is about to leave, the socket pair is complete. */
+/* Put the socket pair into the record; false when the filters exclude it. */
+static __always_inline bool connect_complete(struct tcp_sock *tp, struct conn *c,
+					     const struct tuple *t)
+{
+	if (!tuple_wanted(t, DIRECTION_OUT))
+		return false;
+	c->e.tuple = *t;
+	c->e.lorigin = sock_lorigin((struct sock *)tp);
+	return true;
+}
+
+/* tcp_connect(): the SYN is about to leave. */
 static __always_inline int handle_connect(struct tcp_sock *tp)
 {
 	struct tuple t = {};
@@ -62,34 +64,44 @@ static __always_inline int handle_connect(struct tcp_sock *tp)
 
 	if (is_further_subflow(tp))
 		return 0;
-	c = cfg.owner_at_state ? conn_find(tp) : client_make(tp, bpf_ktime_get_ns());
+	if (!cfg.owner_at_state)
+		client_make(tp);
+	c = conn_find(tp);
 	tuple_from_tcp(&t, tp);
-	if (c && tuple_wanted(&t, DIRECTION_OUT)) {
-		connect_tell(tp, c, &t, LOAD(tp, write_seq));
+	if (c && connect_complete(tp, c, &t)) {
+		connect_tell(tp, c, LOAD(tp, write_seq));
 		return 0;
 	}
 	if (c)
-		conn_exclude(tp);
+		conn_drop(tp);
 	return peer_tell_excluded(tp, &t, DIRECTION_OUT);
+}
+
+/* A connect that was not told before its outcome, or when the hooks were just being attached. */
+SUBPROG int connect_tell_late(struct tcp_sock *tp, struct conn *c)
+{
+	struct tuple t = {};
+
+	if (!c)
+		return 0;
+	tuple_from_tcp(&t, tp);
+	if (!connect_complete(tp, c, &t))
+		return 0;
+	connect_tell(tp, c, client_isn(tp, DIRECTION_OUT));
+	return 1;
 }
 
 /* SYN_SENT -> ESTABLISHED, in whatever context the SYN+ACK came. */
 SUBPROG int handle_client_established(struct tcp_sock *tp, struct conn *c)
 {
 	__u64 now_ns = bpf_ktime_get_ns();
-	struct tuple t = {};
 	struct event *e;
 
 	if (!c)
 		return 0;
-	tuple_from_tcp(&t, tp);
-	/* not told before its outcome, or when the hooks were just being attached */
-	if (!(c->flags & (CONN_F_TOLD | CONN_F_SCANNED))) {
-		if (!tuple_wanted(&t, DIRECTION_OUT)) {
-			conn_exclude(tp);
-			return 0;
-		}
-		connect_tell(tp, c, &t, client_isn(tp, DIRECTION_OUT));
+	if (!(c->flags & (CONN_F_TOLD | CONN_F_SCANNED)) && !connect_tell_late(tp, c)) {
+		conn_drop(tp);
+		return 0;
 	}
 	c->established_ns = now_ns;
 	if (c->start_ns) /* else it began before the trace */
@@ -97,8 +109,8 @@ SUBPROG int handle_client_established(struct tcp_sock *tp, struct conn *c)
 	c->flags |= CONN_F_OPEN;
 	if (!wants(EVENT_ESTABLISHED))
 		return 0;
-	peer_find(&t, c);
-	e = conn_event_begin(EVENT_ESTABLISHED, EVENT_HEAD_SIZE, now_ns, c, &t);
+	peer_find(c);
+	e = conn_event_begin(EVENT_ESTABLISHED, EVENT_HEAD_SIZE, now_ns, c);
 	if (!e)
 		return 0;
 	e->handshake_us = c->handshake_us;
@@ -125,22 +137,18 @@ SUBPROG int handle_connect_failed(struct tcp_sock *tp, struct conn *c)
 {
 	__u32 error = LOAD(tp, inet_conn.icsk_inet.sk.sk_err);
 	bool within = !error && connect_has_not_returned(tp);
-	struct tuple t = {};
 	struct event *e;
 
 	if (!c)
 		return 0;
-	tuple_from_tcp(&t, tp);
-	if (cfg.connect_late && !within && tuple_wanted(&t, DIRECTION_OUT))
-		connect_tell(tp, c, &t, client_isn(tp, DIRECTION_OUT));
-	if (cfg.accept_by_syscall && within) {
-		__u64 pid_tgid = bpf_get_current_pid_tgid();
-
-		bpf_map_delete_elem(&connecting, &pid_tgid);
-	}
-	if (within || !(c->flags & CONN_F_TOLD) || !wants(EVENT_FAIL))
+	if (cfg.connect_late && !within)
+		connect_tell_late(tp, c);
+	if (!(c->flags & CONN_F_TOLD))
 		return 0;
-	e = conn_event_begin(EVENT_FAIL, EVENT_HEAD_SIZE, bpf_ktime_get_ns(), c, &t);
+	peer_part(c);
+	if (within || !wants(EVENT_FAIL))
+		return 0;
+	e = conn_event_begin(EVENT_FAIL, EVENT_HEAD_SIZE, bpf_ktime_get_ns(), c);
 	if (!e)
 		return 0;
 	e->error = error ?: ECANCELED;
@@ -150,7 +158,7 @@ SUBPROG int handle_connect_failed(struct tcp_sock *tp, struct conn *c)
 	return 0;
 }
 
-/* The error of a failed attempt waits on the socket: a next connect() only fetches it. */
+/* The error of a failed attempt waits on the socket: this connect(), or a next one, only fetches it. */
 static __always_inline void connect_error_waits(struct tcp_sock *tp)
 {
 	__u64 addr = (__u64)tp, id;
@@ -167,17 +175,16 @@ static __always_inline void connect_error_waits(struct tcp_sock *tp)
  */
 SUBPROG int handle_old_connect(enum event_kind kind, struct tcp_sock *tp, __u32 error)
 {
-	struct conn none = { .direction = DIRECTION_OUT };
-	struct tuple t = {};
+	struct conn none = {};
 	struct event *e;
 
 	if (!wants(kind))
 		return 0;
-	tuple_from_tcp(&t, tp);
-	if (!conn_wanted(&none, &t))
+	conn_from_sock(&none, tp);
+	none.e.direction = DIRECTION_OUT;
+	if (!conn_wanted(&none))
 		return 0;
-	none.id = conn_id(tp);
-	e = conn_event_begin(kind, EVENT_HEAD_SIZE, bpf_ktime_get_ns(), &none, &t);
+	e = conn_event_begin(kind, EVENT_HEAD_SIZE, bpf_ktime_get_ns(), &none);
 	if (!e)
 		return 0;
 	e->error = error;

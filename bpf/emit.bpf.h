@@ -33,15 +33,23 @@ static __always_inline __u64 wakeup_flags(void)
 	return BPF_RB_NO_WAKEUP;
 }
 
-/* Reserve an event of a constant size and zero it; NULL and counted as lost when there is no room. */
-static __always_inline struct event *event_begin(enum event_kind kind, __u64 size, __u64 now_ns)
+/* Room for an event of a constant size; NULL and counted as lost when there is none. */
+static __always_inline struct event *event_reserve(enum event_kind kind, __u64 size)
 {
 	struct event *e = bpf_ringbuf_reserve(&events, size, 0);
 
-	if (!e) {
+	if (!e)
 		lost(kind, LOST_BUFFER);
+	return e;
+}
+
+/* The same, and zeroed. */
+static __always_inline struct event *event_begin(enum event_kind kind, __u64 size, __u64 now_ns)
+{
+	struct event *e = event_reserve(kind, size);
+
+	if (!e)
 		return NULL;
-	}
 	__builtin_memset(e, 0, size);
 	e->kind = kind;
 	e->ts_ns = now_ns;
@@ -55,15 +63,7 @@ static __always_inline void event_end(struct event *e)
 
 static __always_inline void event_set_tuple(struct event *e, const struct tuple *t)
 {
-	__builtin_memcpy(e->laddr, t->laddr, ADDR_LEN);
-	__builtin_memcpy(e->raddr, t->raddr, ADDR_LEN);
-	e->netns = t->netns;
-	e->lport = t->lport;
-	e->rport = t->rport;
-	e->ipv = t->ipv;
-	e->proto = t->proto;
-	e->lorigin = t->lorigin;
-	e->flags = t->flags;
+	e->tuple = *t;
 }
 
 /* Which socket it is about, and whose. */

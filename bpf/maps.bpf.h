@@ -5,20 +5,7 @@
 
 #include "load.bpf.h"
 
-/* Where a socket is: both ends and the namespace. Addresses as in struct event. */
-struct tuple {
-	__u8 laddr[ADDR_LEN] __attribute__((aligned(8)));
-	__u8 raddr[ADDR_LEN];
-	__u32 netns;
-	__u16 lport;
-	__u16 rport;
-	__u8 ipv;
-	__u8 proto;
-	__u8 lorigin;
-	__u8 flags; /* EVENT_F_* */
-};
-
-enum role { ROLE_CLIENT = 1, ROLE_LISTENER, ROLE_CHILD, ROLE_ELSEWHERE /* see conn_find() */ };
+enum role { ROLE_CLIENT = 1, ROLE_LISTENER, ROLE_CHILD };
 
 #define CONN_F_TOLD 1 /* its `connect` or `listen` was emitted */
 #define CONN_F_OPEN 2 /* its `established` or `accept` is due or out, its `close` is due */
@@ -28,27 +15,21 @@ enum role { ROLE_CLIENT = 1, ROLE_LISTENER, ROLE_CHILD, ROLE_ELSEWHERE /* see co
 #define CONN_F_PEER_HERE 32   /* the other end may be on this machine */
 #define CONN_F_SCANNED 64     /* found by the scan, which has not told it yet */
 
-/* What is remembered of a TCP socket, from its first event to its last. */
+/*
+ * What is remembered of a TCP socket, from its first event to its last. What its events have in common
+ * is kept as they are sent: an event is one copy and what its kind adds.
+ */
 struct conn {
-	struct owner owner;
-	__u64 id;
+	struct event e; /* id, owner, tuple, attr, direction, peer; of `close`, who closes it */
 	__u64 start_ns; /* connect: the SYN */
 	__u64 established_ns;
 	__u32 handshake_us;
-	__u32 closer_pid;
-	char closer_comm[COMM_LEN];
-	__u32 peer_pid;
-	char peer_comm[COMM_LEN];
 	__u32 client_isn;   /* CONN_F_PEER_HERE: see peer.bpf.h */
 	__u32 data_segs_in; /* received when this end sent its FIN */
-	__u32 reserved1;
 	__u8 role;
-	__u8 attr;
-	__u8 direction;
-	__u8 lorigin;
 	__u8 flags; /* CONN_F_* */
 	__u8 state; /* TCP_*: what its last change was to */
-	__u8 reserved[2];
+	__u8 reserved;
 };
 
 /* A UDP flow: one socket and one peer. */
@@ -117,31 +98,20 @@ SHARED struct {
 } losses SEC(".maps");
 
 /*
- * STORE_SOCKET: socket -> struct conn. Inserted by conn_make(), by the kernel for a child of a
- * listener (BPF_F_CLONE); deleted by conn_drop() and by the kernel with the socket.
- */
-SHARED struct {
-	__uint(type, BPF_MAP_TYPE_SK_STORAGE);
-	__uint(map_flags, BPF_F_NO_PREALLOC | BPF_F_CLONE);
-	__type(key, int);
-	__type(value, struct conn);
-} conns SEC(".maps");
-
-/*
- * STORE_HASH, and accepted sockets where accept() is seen by address: address of the socket ->
- * struct conn. Inserted by conn_make(); deleted by conn_drop() when the socket is closed, and by
- * handle_destroy() in any case, before its address can be used again.
+ * Address of a TCP socket -> struct conn. Inserted by conn_insert(); deleted by conn_drop() when the
+ * socket is closed, and by handle_destroy() in any case, before its address can be used again. Not
+ * socket storage: making and freeing that, outside of our programs too, costs 1.4 us more a connection.
  */
 SHARED struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(max_entries, 65536);
 	__type(key, __u64);
 	__type(value, struct conn);
-} conns_by_addr SEC(".maps");
+} conns SEC(".maps");
 
 /*
- * STORE_HASH: a listening port -> who listens, for the children that do not inherit.
- * Inserted by handle_listen(), deleted when its last listener is closed.
+ * A listening port -> who listens, for the children until they are accepted. Inserted by
+ * listener_add(), deleted when its last listener is closed.
  */
 struct listening_port {
 	__u32 netns;
@@ -149,7 +119,7 @@ struct listening_port {
 };
 struct port_owner {
 	struct owner owner;
-	__u64 socket_cnt; /* of several processes: then the owner is nobody */
+	__u64 socket_cnt;
 	__u8 lorigin;
 	__u8 reserved[7];
 };
@@ -159,6 +129,23 @@ SHARED struct {
 	__type(key, struct listening_port);
 	__type(value, struct port_owner);
 } listeners SEC(".maps");
+
+/*
+ * Where listeners of several processes share a port, only the kernel knows whose a child is: each
+ * listener but the first has its owner in its storage, and its children inherit that.
+ * Inserted by listener_add() and by the kernel (BPF_F_CLONE), deleted by the kernel with the socket.
+ */
+struct inherited {
+	struct owner owner;
+	__u8 lorigin;
+	__u8 reserved[7];
+};
+SHARED struct {
+	__uint(type, BPF_MAP_TYPE_SK_STORAGE);
+	__uint(map_flags, BPF_F_NO_PREALLOC | BPF_F_CLONE);
+	__type(key, int);
+	__type(value, struct inherited);
+} inherited SEC(".maps");
 
 /*
  * Address of a child that was reset while it waited for accept() -> its `close`, to follow the
@@ -174,14 +161,14 @@ SHARED struct {
 
 /*
  * A connection inside this machine -> the processes at its ends, for each other to print. Inserted by
- * peer_tell(), by the client as a rule, read by peer_find(); the least recently used go.
+ * peer_tell(), by the client as a rule; deleted by the end that needs it last. If that is never seen,
+ * the least recently used go.
  */
 struct peer_key {
-	__u8 client_addr[ADDR_LEN];
-	__u8 server_addr[ADDR_LEN];
+	__u64 addrs;	  /* both addresses, folded: ports and number leave hardly a doubt */
+	__u32 client_isn; /* sequence number of the client's SYN */
 	__u16 client_port;
 	__u16 server_port;
-	__u32 client_isn; /* sequence number of the client's SYN */
 };
 struct peer_end {
 	__u32 pid; /* 0: not known */
@@ -190,6 +177,7 @@ struct peer_end {
 struct peer {
 	struct peer_end client;
 	struct peer_end server;
+	__u32 client_done; /* it will not ask who the server is */
 };
 SHARED struct {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);
@@ -234,21 +222,9 @@ SHARED struct {
 } calls SEC(".maps");
 
 /*
- * tid -> address of the socket whose connect() has come to SYN_SENT: what it returns is then no local
- * failure.
- * Inserted by handle_syn_sent(), deleted by the exit of connect(). Only with accept_by_syscall.
- */
-SHARED struct {
-	__uint(type, BPF_MAP_TYPE_LRU_HASH);
-	__uint(max_entries, 8192);
-	__type(key, __u64);
-	__type(value, __u64);
-} connecting SEC(".maps");
-
-/*
- * Address of a socket whose attempt has failed while nobody waited for it -> its id. The next connect()
- * returns that error and begins nothing. Inserted by connect_error_waits(), deleted by the exit of
- * connect(). Only with accept_by_syscall.
+ * Address of a socket whose attempt has failed after its SYN -> its id. The connect() that returns this
+ * error, the same or the next, is no local failure. Inserted by connect_error_waits(), deleted by the
+ * exit of connect(). Only with accept_by_syscall.
  */
 SHARED struct {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);

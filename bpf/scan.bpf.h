@@ -145,19 +145,20 @@ static __always_inline __u8 scan_listener(struct owner *owner, const struct tupl
 
 static __always_inline void scan_conn_init(struct conn *c, struct tcp_sock *tp, __u8 state)
 {
-	c->attr = c->owner.pid ? ATTR_SCAN : ATTR_NONE;
-	c->id = conn_id(tp);
+	conn_from_sock(c, tp);
+	c->e.attr = c->e.owner.pid ? ATTR_SCAN : ATTR_NONE;
 	c->flags = CONN_F_SCANNED;
 	c->state = state;
 	if (state == TCP_LISTEN) {
 		c->role = ROLE_LISTENER;
-		c->lorigin = sock_lorigin((struct sock *)tp);
+		tuple_set_listening(&c->e.tuple);
+		c->e.lorigin = sock_lorigin((struct sock *)tp);
 		return;
 	}
-	c->direction = scan_direction(tp);
-	c->role = c->direction == DIRECTION_OUT ? ROLE_CLIENT : ROLE_CHILD;
+	c->e.direction = scan_direction(tp);
+	c->role = c->e.direction == DIRECTION_OUT ? ROLE_CLIENT : ROLE_CHILD;
 	if (c->role == ROLE_CLIENT)
-		c->lorigin = sock_lorigin((struct sock *)tp);
+		c->e.lorigin = sock_lorigin((struct sock *)tp);
 	else if (scan_is_accepted(tp))
 		c->flags |= CONN_F_ACCEPTED;
 	if (state != TCP_SYN_SENT)
@@ -166,31 +167,28 @@ static __always_inline void scan_conn_init(struct conn *c, struct tcp_sock *tp, 
 		c->flags |= CONN_F_FIN_RECEIVED;
 }
 
-/* The record of a socket that has none; NULL when it is not wanted. */
-SUBPROG struct conn *scan_conn_make(struct tcp_sock *tp, const struct owner *owner)
+/* Make the record of a socket that has none, if it is wanted. */
+SUBPROG int scan_conn_make(struct tcp_sock *tp, const struct owner *owner)
 {
 	__u8 state = LOAD(tp, inet_conn.icsk_inet.sk.__sk_common.skc_state);
 	struct conn init = {};
-	struct tuple t = {};
 
 	if (!owner)
-		return NULL;
-	init.owner = *owner;
+		return 0;
+	init.e.owner = *owner;
 	scan_conn_init(&init, tp, state);
-	tuple_from_tcp(&t, tp);
 	if (state == TCP_LISTEN) {
-		tuple_set_listening(&t);
-		listener_add(&init, &t);
-		return conn_make(tp, &init);
+		listener_add(tp, &init);
+		return conn_insert(tp, &init);
 	}
 	if (init.role == ROLE_CHILD && !(init.flags & CONN_F_ACCEPTED))
-		init.attr = scan_listener(&init.owner, &t);
-	if (!conn_wanted(&init, &t))
-		return NULL;
-	peer_expect(tp, &init, &t, client_isn(tp, init.direction));
-	if (init.attr == ATTR_SCAN)
-		peer_tell_owner(&t, &init);
-	return conn_make(tp, &init);
+		init.e.attr = scan_listener(&init.e.owner, &init.e.tuple);
+	if (!conn_wanted(&init))
+		return 0;
+	peer_expect(tp, &init, client_isn(tp, init.e.direction));
+	if (init.e.attr == ATTR_SCAN)
+		peer_tell_owner(&init);
+	return conn_insert(tp, &init);
 }
 
 /* Write the event of a scanned socket; 0 unless there was no room, and the kernel comes again. */
@@ -198,22 +196,14 @@ SUBPROG long scan_conn_tell(struct seq_file *seq, struct tcp_sock *tp, const str
 			    __u8 state)
 {
 	struct scratch *x = scratch();
-	struct tuple t = {};
 	struct event *e;
 
-	if (!x || !c)
-		return 0;
-	tuple_from_tcp(&t, tp);
-	if (state == TCP_LISTEN)
-		tuple_set_listening(&t);
-	if (c->direction == DIRECTION_IN)
-		t.lorigin = LORIGIN_NONE;
-	if (!conn_wanted(c, &t))
+	if (!x || !c || !conn_wanted(c))
 		return 0;
 	e = &x->event;
-	existing_init(e, &t, c->id, &c->owner, c->attr, c->direction);
-	if (c->lorigin)
-		e->lorigin = c->lorigin;
+	*e = c->e;
+	e->kind = EVENT_EXISTING;
+	e->ts_ns = bpf_ktime_get_ns();
 	e->new_state = state;
 	event_set_totals(e, tp, c);
 	return scan_write(seq, x);
@@ -228,8 +218,10 @@ SUBPROG int scan_tcp_sock(struct seq_file *seq, struct tcp_sock *tp, const struc
 	if (state == TCP_CLOSE || is_further_subflow(tp))
 		return 0;
 	c = conn_find(tp);
-	if (!c)
-		c = scan_conn_make(tp, owner);
+	if (!c) {
+		scan_conn_make(tp, owner);
+		c = conn_find(tp);
+	}
 	if (!c || !(c->flags & CONN_F_SCANNED))
 		return 0; /* the live hooks have been here first, or the scan before */
 	if (LOAD(tp, inet_conn.icsk_inet.sk.__sk_common.skc_state) == TCP_CLOSE) {

@@ -5,24 +5,30 @@
 
 #include "accept.bpf.h"
 
-SUBPROG int state_tell(struct tcp_sock *tp, struct conn *c, int old_state, int new_state)
+/* --states. Without a record: a child that is not open yet, or a socket that is older than the trace. */
+SUBPROG int state_tell(struct tcp_sock *tp, const struct conn *c, int old_state, int new_state)
 {
-	__u64 id = conn_id(tp);
-	struct conn none = {};
-	struct tuple t = {};
+	__u8 lorigin = c ? c->e.lorigin : LORIGIN_NONE;
+	struct conn now = {};
 	struct event *e;
 
-	if (!c)
-		c = &none;
-	tuple_from_tcp(&t, tp);
-	if (!conn_wanted(c, &t))
+	conn_from_sock(&now, tp);
+	if (c) {
+		now.e.owner = c->e.owner;
+		now.e.attr = c->e.attr;
+		now.e.direction = c->e.direction;
+		now.e.peer_pid = c->e.peer_pid;
+		__builtin_memcpy(now.e.peer_comm, c->e.peer_comm, COMM_LEN);
+	} else if (old_state == TCP_SYN_RECV) {
+		child_inherit(&now, tp);
+		lorigin = now.e.lorigin;
+	}
+	now.e.lorigin = lorigin;
+	if (!conn_wanted(&now))
 		return 0;
-	e = conn_event_begin(EVENT_STATE, EVENT_HEAD_SIZE, bpf_ktime_get_ns(), c, &t);
+	e = conn_event_begin(EVENT_STATE, EVENT_HEAD_SIZE, bpf_ktime_get_ns(), &now);
 	if (!e)
 		return 0;
-	if (c->role == ROLE_LISTENER && c->id != id)
-		e->attr = ATTR_LISTENER; /* a child, with the record that it has inherited */
-	e->id = id;
 	e->old_state = old_state;
 	e->new_state = new_state;
 	event_end(e);
@@ -42,7 +48,10 @@ static __always_inline void handle_closed(struct tcp_sock *tp, struct conn *c, i
 	}
 	switch (old_state) {
 	case TCP_LISTEN:
-		handle_unlisten(tp, c);
+		if (c)
+			handle_unlisten(c);
+		else
+			handle_old_unlisten(tp);
 		break;
 	case TCP_SYN_SENT:
 	case TCP_SYN_RECV: /* simultaneous open; a child that dies here was never there */
@@ -64,12 +73,22 @@ static __always_inline void handle_closed(struct tcp_sock *tp, struct conn *c, i
 		conn_drop(tp);
 }
 
+/* SYN_RECV -> ESTABLISHED: a child, or a client whose SYN has crossed another; not what was there before. */
+static __always_inline bool is_stale(struct tcp_sock *tp, const struct conn *c, int old_state)
+{
+	return old_state == TCP_SYN_RECV && c->role != ROLE_CHILD && c->e.id != conn_id(tp);
+}
+
 static __always_inline void handle_established(struct tcp_sock *tp, struct conn *c, int old_state)
 {
+	if (c && is_stale(tp, c, old_state))
+		c = NULL;
 	if (c && c->role == ROLE_CLIENT)
 		handle_client_established(tp, c);
+	else if (c && c->role == ROLE_CHILD) /* TCP Fast Open: it was accepted before */
+		c->established_ns = bpf_ktime_get_ns();
 	else if (old_state == TCP_SYN_RECV)
-		handle_child_established(tp, c);
+		handle_child_established(tp);
 	else if (old_state == TCP_SYN_SENT)
 		handle_old_connect(EVENT_ESTABLISHED, tp, 0);
 }

@@ -117,20 +117,13 @@ static __always_inline bool connect_address(struct pt_regs *regs, struct sockadd
 
 SUBPROG int connect_exit(struct pt_regs *regs, long ret)
 {
-	__u64 pid_tgid = bpf_get_current_pid_tgid();
-	__u64 *marked = bpf_map_lookup_elem(&connecting, &pid_tgid), syn_sent = 0;
 	struct sockaddr_in6 addr = {};
 	struct tcp_sock *tp;
 
-	if (marked) {
-		syn_sent = *marked;
-		bpf_map_delete_elem(&connecting, &pid_tgid);
-	}
 	if (ret >= 0 || ret == -EINPROGRESS)
 		return 0;
 	tp = to_first_path(sock_of_fd(SYSCALL_ARG1(regs)));
-	if (!tp || connect_error_fetched(tp) || syn_sent == (__u64)tp ||
-	    !connect_error_is_local(-ret))
+	if (!tp || connect_error_fetched(tp) || !connect_error_is_local(-ret))
 		return 0;
 	if (connect_address(regs, &addr))
 		connect_fail_locally(tp, &addr, -ret);

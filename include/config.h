@@ -52,12 +52,6 @@ enum port_class { CLASS_WELL_KNOWN, CLASS_REGISTERED, CLASS_PRIVATE, CLASS_CNT }
 	 (port) < PORT_PRIVATE_MIN    ? CLASS_REGISTERED :                                         \
 					CLASS_PRIVATE)
 
-/* Where the programs keep what they know of a TCP socket. */
-enum store {
-	STORE_HASH,   /* a hash by the socket's address: for programs without its type, and 5.10 */
-	STORE_SOCKET, /* socket storage: goes with the socket, inherited by its children */
-};
-
 /* Where the arguments of tp_btf/io_uring_complete have the result: see compat.bpf.h. */
 enum uring_args { URING_RESULT_THIRD, URING_RESULT_FOURTH, URING_CQE_THIRD };
 
@@ -77,7 +71,7 @@ struct config {
 	__u32 classes;	     /* 1 << enum port_class, of the server's port */
 	__u32 wakeup_bytes;  /* wake the reader when so much waits; 0: for each event */
 	__u32 failed_only;   /* of close, only what is a failure */
-	__u8 store;	     /* enum store */
+	__u8 inherit;	     /* socket storage that children inherit (5.11) */
 	__u8 cookie_helper;  /* bpf_get_socket_cookie() serves tracing programs (5.12) */
 	__u8 task_btf;	     /* bpf_get_current_task_btf() exists (5.11) */
 	__u8 connect_late;   /* nothing sees the SYN leave: connect is told with its outcome */

@@ -72,7 +72,6 @@ enum close_reason {
 enum lost_reason {
 	LOST_BUFFER,  /* the ring buffer had no room */
 	LOST_MAP,     /* a map was full */
-	LOST_STORAGE, /* no memory for what is kept with a socket */
 	LOST_NESTED, /* the hook's program was interrupted by itself, so the kernel skipped a run */
 	LOST_REASON_CNT,
 };
@@ -102,33 +101,51 @@ struct owner {
 #pragma GCC diagnostic error "-Wpadded"
 
 /*
+ * Where a socket is: both ends and the namespace. Addresses are in network byte order, an IPv4 address
+ * in the first four bytes; ports are in host byte order. What is not known is zero.
+ */
+#define TUPLE_MEMBERS                                                                              \
+	__u8 laddr[ADDR_LEN] __attribute__((aligned(8)));                                          \
+	__u8 raddr[ADDR_LEN];                                                                      \
+	__u32 netns; /* inode of the socket's network namespace */                                 \
+	__u16 lport;                                                                               \
+	__u16 rport;                                                                               \
+	__u8 ipv;     /* 4 or 6: of the addresses */                                               \
+	__u8 proto;   /* IPPROTO_TCP or IPPROTO_UDP */                                             \
+	__u8 lorigin; /* enum lorigin */                                                           \
+	__u8 flags;   /* EVENT_F_* */                                                              \
+	__u32 reserved_tuple;
+
+struct tuple {
+	TUPLE_MEMBERS
+};
+
+/*
  * One line of the log. Only `close` and `existing` are sent whole; the others end at EVENT_HEAD_SIZE.
- * Addresses are in network byte order, an IPv4 address in the first four bytes; ports are in host
- * byte order. What a kind of event does not have is zero.
+ * What a kind of event does not have is zero.
  */
 struct event {
 	__u32 kind;  /* enum event_kind */
-	__u32 netns; /* inode of the socket's network namespace */
+	__u32 error; /* fail, send: errno */
 	__u64 ts_ns; /* CLOCK_MONOTONIC: when it happened */
 	__u64 id;    /* socket cookie */
 	struct owner owner;
-	__u8 laddr[ADDR_LEN];
-	__u8 raddr[ADDR_LEN];
-	__u16 lport;
-	__u16 rport;
-	__u32 error;	    /* fail, send: errno */
+	union {
+		struct tuple tuple;
+		struct {
+			TUPLE_MEMBERS
+		};
+	};
 	__u32 handshake_us; /* established, close: SYN to ESTABLISHED */
 	__u32 retrans;	    /* fail, close: segments */
-	__u32 backlog;	    /* listen, TCP */
-	__u32 bytes;	    /* send: payload of the datagram */
-	__u32 peer_pid;	    /* accept, established, close: the other end, when it is here */
+	union {
+		__u32 backlog; /* listen, TCP */
+		__u32 bytes;   /* send: payload of the datagram */
+	};
+	__u32 peer_pid; /* accept, established, close: the other end, when it is here */
 	char peer_comm[COMM_LEN];
-	__u8 ipv;	/* 4 or 6: of the addresses */
-	__u8 proto;	/* IPPROTO_TCP or IPPROTO_UDP */
 	__u8 attr;	/* enum attr */
 	__u8 direction; /* enum direction */
-	__u8 lorigin;	/* enum lorigin */
-	__u8 flags;	/* EVENT_F_* */
 	__u8 phase;	/* fail: enum phase */
 	__u8 reason;	/* close: enum close_reason */
 	__u8 old_state; /* state: the kernel's TCP_* */

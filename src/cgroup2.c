@@ -6,17 +6,17 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <linux/magic.h>
-#include <linux/mount.h>
 #include <mntent.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <sys/vfs.h>
 #include <unistd.h>
 #include <uthash.h>
+
+#include "detached.h"
 
 #define FILEID_KERNFS 0xfe /* linux/exportfs.h: a file handle that is the 64-bit id */
 #define PATH_CNT_MAX 4096
@@ -44,23 +44,6 @@ static bool mount_point_find(char *path, size_t size)
 	return found;
 }
 
-/* A mount that is attached nowhere. */
-static int detached_mount(void)
-{
-	int fs = syscall(SYS_fsopen, "cgroup2", FSOPEN_CLOEXEC);
-	int fd, err;
-
-	if (fs < 0)
-		return -errno;
-	if (syscall(SYS_fsconfig, fs, FSCONFIG_CMD_CREATE, NULL, NULL, 0))
-		fd = -errno;
-	else if ((fd = syscall(SYS_fsmount, fs, FSMOUNT_CLOEXEC, 0)) < 0)
-		fd = -errno;
-	err = fd < 0 ? fd : 0;
-	close(fs);
-	return err ?: fd;
-}
-
 int cgroup2_open_root(void)
 {
 	char path[PATH_MAX];
@@ -71,7 +54,7 @@ int cgroup2_open_root(void)
 		if (fd >= 0)
 			return fd;
 	}
-	return detached_mount();
+	return detached_mount("cgroup2");
 }
 
 static int dir_id(int fd, uint64_t *id)

@@ -55,6 +55,8 @@ const struct hook hooks[HOOK_CNT] = {
 			    "tcp_v6_connect_kprobe", "tcp_v6_connect_kretprobe",
 			    "tcp_v4_pre_connect_kprobe", "tcp_v4_pre_connect_kretprobe",
 			    "tcp_v6_pre_connect_kprobe", "tcp_v6_pre_connect_kretprobe" }, NULL },
+			{ BACKEND_TRACEPOINT, "syscalls/sys_exit_connect", { "connect_exit_tp" },
+			  "not of io_uring and 32-bit programs" },
 			{ BACKEND_TRACEPOINT, "tp_btf/sys_exit", { "sys_exit_tp" },
 			  "not of io_uring and 32-bit programs" },
 		},
@@ -72,6 +74,11 @@ const struct hook hooks[HOOK_CNT] = {
 			  "not of an accept() that waited before the trace began" },
 			{ BACKEND_KPROBE, "kretprobe/inet_csk_accept", { "inet_csk_accept_kretprobe" },
 			  "not of an accept() that waited before the trace began" },
+			{ BACKEND_TRACEPOINT, "syscalls/sys_exit_accept, io_uring_complete",
+			  { "accept_exit_tp", "accept4_exit_tp", "io_uring_complete_tp" },
+			  "not of 32-bit programs" },
+			{ BACKEND_TRACEPOINT, "syscalls/sys_exit_accept", { "accept_exit_tp", "accept4_exit_tp" },
+			  "not of io_uring and 32-bit programs" },
 			{ BACKEND_TRACEPOINT, "tp_btf/sys_exit, io_uring_complete",
 			  { "sys_exit_tp", "sys_exit_again_tp", "io_uring_complete_tp" },
 			  "not of 32-bit programs" },
@@ -164,6 +171,8 @@ const struct hook hooks[HOOK_CNT] = {
 			{ BACKEND_FENTRY, "fexit/udp_lib_get_port", { "udp_lib_get_port_fexit" }, NULL },
 			{ BACKEND_KPROBE, "kretprobe/udp_lib_get_port",
 			  { "udp_lib_get_port_kprobe", "udp_lib_get_port_kretprobe" }, NULL },
+			{ BACKEND_TRACEPOINT, "syscalls/sys_exit_bind", { "bind_exit_tp" },
+			  "not of io_uring and 32-bit programs" },
 			{ BACKEND_TRACEPOINT, "tp_btf/sys_exit", { "sys_exit_tp" },
 			  "not of io_uring and 32-bit programs" },
 		},
@@ -346,6 +355,12 @@ bool plan_uses(const struct plan *plan, const char *program)
 			return true;
 	}
 	return false;
+}
+
+bool plan_is_by_syscall(const struct plan *plan)
+{
+	return plan_uses(plan, "sys_exit_tp") || plan_uses(plan, "accept4_exit_tp") ||
+	       plan_uses(plan, "connect_exit_tp");
 }
 
 bool plan_has_backend(const struct plan *plan, enum backend backend)

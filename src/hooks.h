@@ -12,7 +12,7 @@
 #include "event.h"
 #include "opts.h"
 
-#define WAY_CNT_MAX 7
+#define WAY_CNT_MAX 9
 #define WAY_PROGRAMS_MAX 8
 
 #ifndef ENOTSUPP
@@ -92,6 +92,8 @@ void plan_fail_backend(struct plan *plan, enum backend bad, int error);
 /* The best way that is left; NULL: none, or the hook is not wanted. */
 const struct way *plan_way(const struct plan *plan, enum hook_id hook);
 bool plan_uses(const struct plan *plan, const char *program);
+/* Is something read from the exits of system calls? */
+bool plan_is_by_syscall(const struct plan *plan);
 bool plan_has_backend(const struct plan *plan, enum backend backend);
 
 #endif

@@ -89,7 +89,6 @@ TABLE_COVERS(close_reasons, REASON_CNT);
 static const char *const lost_reasons[] = {
 	[LOST_BUFFER] = "buffer",
 	[LOST_MAP] = "map",
-	[LOST_STORAGE] = "storage",
 	[LOST_NESTED] = "nested",
 };
 TABLE_COVERS(lost_reasons, LOST_REASON_CNT);
@@ -97,7 +96,6 @@ TABLE_COVERS(lost_reasons, LOST_REASON_CNT);
 static const char *const lost_texts[] = {
 	[LOST_BUFFER] = "ring buffer full",
 	[LOST_MAP] = "map full",
-	[LOST_STORAGE] = "no memory",
 	[LOST_NESTED] = "hook was busy",
 };
 TABLE_COVERS(lost_texts, LOST_REASON_CNT);

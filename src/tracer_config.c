@@ -37,15 +37,14 @@ static void config_choose(struct config *cfg, const struct tracer *t, const stru
 	cfg->failed_only = opts->failed_only && !opts->command_argv;
 	cfg->udp_idle_ns = opts->udp_idle_ns;
 	cfg->flows_mark = flows_max(t, opts) / 4 * 3;
-	/* a kprobe knows a socket by its address alone, and has to find what the others keep */
-	cfg->store = t->features.socket_storage && !kprobes ? STORE_SOCKET : STORE_HASH;
+	cfg->inherit = t->features.socket_storage;
 	cfg->cookie_helper = t->features.cookie && !kprobes;
 	cfg->task_btf = t->features.task_btf;
 	cfg->uring_args = t->features.uring_args;
 	cfg->connect_late = way_is_bare(plan_way(plan, HOOK_TCP_CONNECT));
 	cfg->listen_at_state = way_is_bare(plan_way(plan, HOOK_TCP_LISTEN));
 	cfg->owner_at_state = sockops || cfg->connect_late || cfg->listen_at_state;
-	cfg->accept_by_syscall = plan_uses(plan, "sys_exit_tp");
+	cfg->accept_by_syscall = plan_is_by_syscall(plan);
 	cfg->accept_by_graft = plan_uses(plan, "security_sock_graft_fentry");
 	cfg->destroy_seen = plan_way(plan, HOOK_TCP_DESTROY) != NULL;
 }
@@ -64,18 +63,18 @@ static int maps_configure(struct tracer *t, const struct opts *opts)
 	if (t->features.cheap_maps) {
 		err = err ?: make_cheap(t->skel->maps.flows);
 		err = err ?: make_cheap(t->skel->maps.udp_sockets);
-		err = err ?: make_cheap(t->skel->maps.conns_by_addr);
+		err = err ?: make_cheap(t->skel->maps.conns);
 		err = err ?: make_cheap(t->skel->maps.late_closes);
 		err = err ?: bpf_map__set_max_entries(t->skel->maps.late_closes, LARGE_MAP_ENTRIES);
 		err = err ?: bpf_map__set_max_entries(t->skel->maps.udp_sockets, LARGE_MAP_ENTRIES);
 		err = err   ?:
-			      bpf_map__set_max_entries(t->skel->maps.conns_by_addr,
+			      bpf_map__set_max_entries(t->skel->maps.conns,
 						       LARGE_MAP_ENTRIES);
 	}
 	if (t->features.socket_storage)
 		return err;
 	/* inherited storage came with the helpers: an empty array stands in for it */
-	return err ?: bpf_map__set_autocreate(t->skel->maps.conns, false);
+	return err ?: bpf_map__set_autocreate(t->skel->maps.inherited, false);
 }
 
 int tracer_configure(struct tracer *t, const struct opts *opts)

@@ -12,6 +12,7 @@
 #include "cgroup2.h"
 #include "connsnoop.skel.h"
 #include "log.h"
+#include "tracepoint.h"
 #include "tracer_filters.h"
 
 #define ATTEMPT_CNT_MAX 32 /* of loading: each gives up at least one way */
@@ -60,8 +61,30 @@ static bool attaches_to_cgroup(const struct bpf_program *p)
 	return !strncmp(section, "cgroup", 6) || !strcmp(section, "sockops");
 }
 
+/* libbpf would want tracefs to be mounted. */
+static struct bpf_link *attach_tracepoint(const struct bpf_program *p, const char *name)
+{
+	int fd = tracepoint_open(name);
+	struct bpf_link *link;
+
+	if (fd < 0) {
+		errno = -fd;
+		return NULL;
+	}
+	link = bpf_program__attach_perf_event(p, fd);
+	if (!link)
+		close(fd);
+	return link;
+}
+
+#define TRACEPOINT_PREFIX "tracepoint/"
+
 static struct bpf_link *attach_one(struct tracer *t, struct bpf_program *p)
 {
+	const char *section = bpf_program__section_name(p);
+
+	if (!strncmp(section, TRACEPOINT_PREFIX, strlen(TRACEPOINT_PREFIX)))
+		return attach_tracepoint(p, section + strlen(TRACEPOINT_PREFIX));
 	if (!attaches_to_cgroup(p))
 		return bpf_program__attach(p);
 	if (t->cgroup_fd < 0)
@@ -185,7 +208,7 @@ static void plan_cookies(struct tracer *t)
 	t->plan.wanted[HOOK_MPTCP_COOKIE] =
 		t->features.mptcp && t->features.cookie &&
 		!(plan_uses(&t->plan, "inet_sock_set_state_tp") && !untyped);
-	t->plan.wanted[HOOK_COOKIE] = untyped || plan_uses(&t->plan, "sys_exit_tp");
+	t->plan.wanted[HOOK_COOKIE] = untyped || plan_is_by_syscall(&t->plan);
 }
 
 /* Why the last of the ways that are allowed has failed. */
@@ -320,7 +343,7 @@ int tracer_try(const struct way *way, const char **stage)
 	((struct config *)&t->skel->rodata->cfg)->events = ~0u;
 	((struct config *)&t->skel->rodata->cfg)->uring_args = t->features.uring_args;
 	if (!t->features.socket_storage)
-		bpf_map__set_autocreate(t->skel->maps.conns, false);
+		bpf_map__set_autocreate(t->skel->maps.inherited, false);
 	bpf_map__set_max_entries(t->skel->maps.events, sysconf(_SC_PAGESIZE));
 	messages_reset();
 	*stage = "load";
