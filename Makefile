@@ -3,6 +3,8 @@
 # make run        install what is missing, build, trace with ARGS              (needs root)
 # make check      install what is missing, then all tests, here and on every kernel (needs root)
 #   make lint unit build-test e2e vm   its parts; TESTS, KERNELS and BACKENDS choose some of e2e and vm
+# make bench-formats        what an event costs in user space, as each format
+# make bench-formats-check  the same in instructions, against bench/formats/budget
 # make compare    what tcplife, tcptracer and tcpconnect say beside us, in docs/peers.md (needs root); KERNEL, RUNS
 # make cases      docs/cases.md anew, from what e2e and vm found
 # make install    to DESTDIR and PREFIX
@@ -148,11 +150,34 @@ compare:
 cases:
 	$(Q)tests/cases
 
+# --- benchmarks ----------------------------------------------------------------------------------
+
+REPLAY := $(OUT)/bench/replay
+replay_objs := $(patsubst bench/formats/%.c,$(OUT)/bench/%.o,$(wildcard bench/formats/*.c))
+
+$(OUT)/bench/%.o: bench/formats/%.c
+	$(call msg,CC)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(ALL_CFLAGS) -MMD -MP -c $< -o $@
+
+$(REPLAY): $(replay_objs) $(lib)
+	$(call msg,LINK)
+	$(Q)$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -Wl,--wrap=open_by_handle_at,--wrap=readlink $^ -o $@ $(LDLIBS)
+
+-include $(wildcard $(OUT)/bench/*.d)
+
+.PHONY: bench-formats bench-formats-check
+bench-formats: $(REPLAY)
+	$(Q)$<
+
+bench-formats-check: $(REPLAY)
+	$(Q)bench/formats/check $<
+
 lint: all
 	$(Q)CONNSNOOP=$(OUT)/connsnoop LINT_CFLAGS='$(BASE_CFLAGS) -O2' tests/run-lint
 
 format:
-	clang-format -i $(wildcard src/*.[ch] include/*.h bpf/*.[ch] tests/unit/*.[ch])
+	clang-format -i $(wildcard src/*.[ch] include/*.h bpf/*.[ch] tests/unit/*.[ch] bench/*/*.[ch])
 
 .DELETE_ON_ERROR:
 .SECONDARY:

@@ -63,29 +63,16 @@ static inline void buf_put_char(struct buf *b, char c)
 	b->len++;
 }
 
+/* @p is where what was written in the room that buf_room() gave ends. */
+static inline void buf_end(struct buf *b, const char *p)
+{
+	b->len = p - b->data;
+}
+
 void buf_put_repeat(struct buf *b, char c, size_t cnt);
+
+/* As put_*() of put.h. */
 void buf_put_u64(struct buf *b, uint64_t n);
-void buf_put_padded(struct buf *b, uint64_t n, size_t width); /* zeros in front */
-
-/* RFC 3339, UTC, nanoseconds: 2026-11-22T23:43:37.123456789Z */
-void buf_put_utc(struct buf *b, uint64_t utc_ns);
-
-/* @addr is in network byte order; an @ipv other than 4 is printed as IPv6, as RFC 5952 says. */
 void buf_put_addr(struct buf *b, const uint8_t *addr, unsigned int ipv);
-
-/*
- * What others chose (process names, paths) made harmless. Text: control characters (C0, DEL, C1),
- * invisible ones that reorder or break a line, and bytes that are not UTF-8 become \xNN, a
- * backslash \\ and a space \x20: the result is one word. JSON: the same characters become \uNNNN,
- * bytes that are not UTF-8 become U+FFFD; without the quotes around.
- */
-void buf_put_text(struct buf *b, const char *s, size_t len);
-void buf_put_json(struct buf *b, const char *s, size_t len);
-
-#define ESCAPE_TEXT_MAX 4 /* bytes that escape_text() makes of one */
-#define ESCAPE_JSON_MAX 6
-
-/* As buf_put_text(), into @out; spaces stay unless @word. Returns the length, without a NUL. */
-size_t escape_text(char *out, const char *text, size_t len, bool word);
 
 #endif

@@ -5,6 +5,8 @@
 
 #include <stdint.h>
 
+#include "str.h"
+
 /*
  * A descriptor of the root of the v2 hierarchy: where it is mounted, or a mount of our own that
  * nobody sees and that goes with the descriptor. The caller closes it. -errno without cgroup v2.
@@ -17,11 +19,16 @@ int cgroup2_open_root(void);
  */
 int cgroup2_lookup(const char *path, uint64_t *id, uint32_t *level);
 
+struct cgroup_names {
+	struct str path;      /* beginning with '/', relative to the root */
+	struct str container; /* the id in that path */
+};
+
 /* Paths of cgroups by id, remembered. Not for use by several threads. */
 struct cgroup_paths;
 int cgroup_paths_new(struct cgroup_paths **out);
-/* Beginning with '/', relative to the root; NULL when it cannot be had. Valid until freed. */
-const char *cgroup_paths_get(struct cgroup_paths *p, uint64_t id);
+/* Empty when they cannot be had. Valid until the next call. */
+const struct cgroup_names *cgroup_paths_get(struct cgroup_paths *p, uint64_t id);
 void cgroup_paths_free(struct cgroup_paths *p);
 
 #endif

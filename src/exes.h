@@ -6,6 +6,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "str.h"
+
 struct exe_record;
 struct exes;
 
@@ -17,7 +19,7 @@ void exes_free(struct exes *x);
  * 0, -EINVAL when the record is none, or -ENOMEM. */
 int exes_add(struct exes *x, const struct exe_record *r, size_t size);
 
-/* Valid until the next exes_add(); NULL when not known. Hostile: a process can name its file. */
-const char *exes_get(const struct exes *x, uint64_t key);
+/* Valid until the next exes_add(); empty when not known. Hostile: a process can name its file. */
+struct str exes_get(const struct exes *x, uint64_t key);
 
 #endif

@@ -28,26 +28,33 @@ struct field {
 	uint32_t kinds;	 /* 1 << enum event_kind: events that have it */
 	uint16_t offset; /* without get: an unsigned member of struct event */
 	uint16_t size;
+	const struct words *words; /* whose words the member's numbers stand for, NULL: a number */
 	/* The value, false: absent. Only called when kinds and needs hold. */
 	bool (*get)(const struct line *l, struct value *v);
 	const char *help;
 };
 
+#define FIELD_CNT_MAX 64
+
 extern const struct field fields[];
 extern const size_t field_cnt;
 
-/* As field_get(), of an event that has this field. */
-bool field_read(const struct field *f, const struct line *l, struct value *v);
+/* What fields may need and this event has: once for all of a line. */
+uint32_t field_needs_held(const struct event *e);
 
-/* The value of @f in @l; false: it is absent, and @v undefined. @v points into @l and itself. */
+/* The value of @f in @l, whose kind has this field; false: it is absent, and @v undefined. @v points into @l and itself. */
+bool field_read(const struct field *f, const struct line *l, uint32_t held, struct value *v);
+
+/* The same of any event. */
 static inline bool field_get(const struct field *f, const struct line *l, struct value *v)
 {
 	uint32_t kind = l->e->kind;
 
-	return kind < EVENT_KIND_CNT && (f->kinds & 1u << kind) && field_read(f, l, v);
+	return kind < EVENT_KIND_CNT && (f->kinds & 1u << kind) &&
+	       field_read(f, l, field_needs_held(l->e), v);
 }
 
-/* The port of the connection's server side and its name (NULL: none); false: no such side. */
-bool field_server_port(const struct line *l, uint16_t *port, const char **service);
+/* The port of the connection's server side and its name, if any; false: no such side. */
+bool field_server_port(const struct line *l, uint16_t *port, struct str *service);
 
 #endif

@@ -25,10 +25,21 @@ static void put_text_line(void *state, struct buf *b, const struct line *l)
 	text_line(state, b, l);
 }
 
+static void *open_json(const char *columns, bool color)
+{
+	(void)columns;
+	(void)color;
+	return json_new();
+}
+
+static void close_json(void *state)
+{
+	json_free(state);
+}
+
 static void put_json_line(void *state, struct buf *b, const struct line *l)
 {
-	(void)state;
-	json_line(b, l);
+	json_line(state, b, l);
 }
 
 static void put_json_summary(void *state, struct buf *b, uint64_t utc_ns, const struct summary *s)
@@ -47,6 +58,8 @@ const struct format formats[] = {
 	},
 	{
 		.name = "json",
+		.open = open_json,
+		.close = close_json,
 		.line = put_json_line,
 		.summary = put_json_summary,
 	},

@@ -4,22 +4,22 @@
 
 #include <netinet/in.h>
 
-#include "fields.h"
 #include "names.h"
+#include "put.h"
 
 #define US_PER_MS 1000ULL
 #define US_PER_SEC 1000000ULL
 
-void info_put_bytes(struct buf *b, uint64_t bytes)
+char *info_put_bytes(char *p, uint64_t bytes)
 {
 	static const char units[] = "BKMGTPE";
 	unsigned int unit = 0;
 	uint64_t tenths;
 
 	if (bytes < 1024) {
-		buf_put_u64(b, bytes);
-		buf_put_char(b, 'B');
-		return;
+		p = put_u64(p, bytes);
+		p = put_char(p, 'B');
+		return p;
 	}
 	/* What would be four digits of a unit is written in the next one. */
 	while (bytes >> 10 >= 1000) {
@@ -28,209 +28,204 @@ void info_put_bytes(struct buf *b, uint64_t bytes)
 	}
 	tenths = bytes * 10 >> 10;
 	unit++;
-	buf_put_u64(b, tenths / 10);
+	p = put_u64(p, tenths / 10);
 	if (tenths < 100) {
-		buf_put_char(b, '.');
-		buf_put_u64(b, tenths % 10);
+		p = put_char(p, '.');
+		p = put_char(p, '0' + tenths % 10);
 	}
-	buf_put_char(b, units[unit]);
+	return put_char(p, units[unit]);
 }
 
 /* @n thousandths of @unit: 1.2 below ten, else whole ones. */
-static void put_thousandths(struct buf *b, uint64_t n, const char *unit)
+static char *put_thousandths(char *p, uint64_t n, const char *unit)
 {
-	buf_put_u64(b, n / 1000);
+	p = put_u64(p, n / 1000);
 	if (n < 10000) {
-		buf_put_char(b, '.');
-		buf_put_u64(b, n % 1000 / 100);
+		p = put_char(p, '.');
+		p = put_char(p, '0' + n % 1000 / 100);
 	}
-	buf_put_str(b, unit);
+	return put_str(p, unit);
 }
 
 /* @n of @unit, and @rest of @small with two digits. */
-static void put_two(struct buf *b, uint64_t n, char unit, uint64_t rest, char small)
+static char *put_two(char *p, uint64_t n, char unit, uint64_t rest, char small)
 {
-	buf_put_u64(b, n);
-	buf_put_char(b, unit);
+	p = put_u64(p, n);
+	p = put_char(p, unit);
 	if (n >= 10)
-		return;
-	buf_put_padded(b, rest, 2);
-	buf_put_char(b, small);
+		return p;
+	p = put_digits(p, rest, 2);
+	return put_char(p, small);
 }
 
-void info_put_duration(struct buf *b, uint64_t us)
+char *info_put_duration(char *p, uint64_t us)
 {
 	uint64_t sec = us / US_PER_SEC;
 
 	if (us < US_PER_MS) {
-		buf_put_u64(b, us);
-		buf_put_str(b, "us");
+		p = put_u64(p, us);
+		p = put_str(p, "us");
 	} else if (!sec) {
-		put_thousandths(b, us, "ms");
+		p = put_thousandths(p, us, "ms");
 	} else if (sec < 60) {
-		put_thousandths(b, us / US_PER_MS, "s");
+		p = put_thousandths(p, us / US_PER_MS, "s");
 	} else if (sec < 60 * 60) {
-		put_two(b, sec / 60, 'm', sec % 60, 's');
+		p = put_two(p, sec / 60, 'm', sec % 60, 's');
 	} else if (sec < 24 * 60 * 60) {
-		put_two(b, sec / (60 * 60), 'h', sec / 60 % 60, 'm');
+		p = put_two(p, sec / (60 * 60), 'h', sec / 60 % 60, 'm');
 	} else {
-		put_two(b, sec / (24 * 60 * 60), 'd', sec / (60 * 60) % 24, 'h');
+		p = put_two(p, sec / (24 * 60 * 60), 'd', sec / (60 * 60) % 24, 'h');
 	}
+	return p;
 }
 
 /* PID/NAME */
-static void put_process(struct buf *b, uint32_t pid, const char comm[COMM_LEN])
+static char *put_process(char *p, uint32_t pid, const char comm[COMM_LEN])
 {
-	buf_put_u64(b, pid);
+	p = put_u64(p, pid);
 	if (!comm[0])
-		return;
-	buf_put_char(b, '/');
-	buf_put_text(b, comm, strnlen(comm, COMM_LEN));
+		return p;
+	p = put_char(p, '/');
+	return put_text(p, comm, strnlen(comm, COMM_LEN));
 }
 
-static void put_peer(struct buf *b, const struct event *e)
+static char *put_peer(char *p, const struct event *e)
 {
-	buf_put_str(b, "peer ");
-	put_process(b, e->peer_pid, e->peer_comm);
+	p = put_str(p, "peer ");
+	return put_process(p, e->peer_pid, e->peer_comm);
 }
 
-static void put_errno(struct buf *b, int err)
+static char *put_errno(char *p, int err)
 {
 	const char *name = names_errno(err);
 
 	if (name)
-		buf_put_str(b, name);
+		p = put_str(p, name);
 	else
-		buf_put_u64(b, err);
+		p = put_u64(p, err);
+	return p;
 }
 
-static void put_fail(struct buf *b, const struct event *e)
+static char *put_fail(char *p, const struct event *e)
 {
 	const char *phase = names_phase(e->phase);
 
-	put_errno(b, e->error);
+	p = put_errno(p, e->error);
 	if (!phase)
-		return;
-	buf_put_str(b, " (");
-	buf_put_str(b, phase);
-	buf_put_char(b, ')');
+		return p;
+	p = put_str(p, " (");
+	p = put_str(p, phase);
+	return put_char(p, ')');
 }
 
-static void put_close(struct buf *b, const struct event *e)
+static char *put_close(char *p, const struct event *e)
 {
-	const char *reason = names_close_reason(e->reason);
+	const struct word *reason = word_of(&names_close_reasons, e->reason);
 
-	info_put_bytes(b, e->tx_bytes);
-	buf_put_char(b, '/');
-	info_put_bytes(b, e->rx_bytes);
+	p = info_put_bytes(p, e->tx_bytes);
+	p = put_char(p, '/');
+	p = info_put_bytes(p, e->rx_bytes);
 	if (e->duration_us) { /* else it is older than the trace */
-		buf_put_char(b, ' ');
-		info_put_duration(b, e->duration_us);
+		p = put_char(p, ' ');
+		p = info_put_duration(p, e->duration_us);
 	}
 	if (reason) {
-		buf_put_char(b, ' ');
-		buf_put_str(b, reason);
+		p = put_char(p, ' ');
+		p = put_word(p, reason);
 	}
 	if (e->closer_pid) {
-		buf_put_str(b, " by ");
-		put_process(b, e->closer_pid, e->closer_comm);
+		p = put_str(p, " by ");
+		p = put_process(p, e->closer_pid, e->closer_comm);
 	}
+	return p;
 }
 
-static void put_existing(struct buf *b, const struct event *e)
+static char *put_existing(char *p, const struct event *e)
 {
 	const char *state = names_socket_state(e->proto, e->new_state);
 
-	buf_put_str(b, state ? state : "?");
+	p = put_str(p, state ? state : "?");
 	if (!e->tx_packets && !e->rx_packets)
-		return;
-	buf_put_char(b, ' ');
-	info_put_bytes(b, e->tx_bytes);
-	buf_put_char(b, '/');
-	info_put_bytes(b, e->rx_bytes);
+		return p;
+	p = put_char(p, ' ');
+	p = info_put_bytes(p, e->tx_bytes);
+	p = put_char(p, '/');
+	return info_put_bytes(p, e->rx_bytes);
 }
 
-static void put_established(struct buf *b, const struct event *e)
+static char *put_established(char *p, const struct event *e)
 {
 	if (e->handshake_us) {
-		buf_put_str(b, "in ");
-		info_put_duration(b, e->handshake_us);
+		p = put_str(p, "in ");
+		p = info_put_duration(p, e->handshake_us);
 	}
 	if (e->handshake_us && e->peer_pid)
-		buf_put_str(b, ", ");
+		p = put_str(p, ", ");
 	if (e->peer_pid)
-		put_peer(b, e);
+		p = put_peer(p, e);
+	return p;
 }
 
-static void put_send(struct buf *b, const struct event *e)
+static char *put_send(char *p, const struct event *e)
 {
 	if (e->error) {
-		put_errno(b, e->error);
-		buf_put_char(b, ' ');
+		p = put_errno(p, e->error);
+		p = put_char(p, ' ');
 	}
-	buf_put_u64(b, e->bytes);
-	buf_put_char(b, 'B');
+	p = put_u64(p, e->bytes);
+	return put_char(p, 'B');
 }
 
-static void put_state(struct buf *b, const struct event *e)
+static char *put_state(char *p, const struct event *e)
 {
 	const char *old = names_tcp_state(e->old_state), *new = names_tcp_state(e->new_state);
 
-	buf_put_str(b, old ? old : "?");
-	buf_put_str(b, " -> ");
-	buf_put_str(b, new ? new : "?");
+	p = put_str(p, old ? old : "?");
+	p = put_str(p, " -> ");
+	return put_str(p, new ? new : "?");
 }
 
-static void put_lost(struct buf *b, const struct line *l)
+static char *put_lost(char *p, const struct line *l)
 {
 	const char *kind = names_kind(l->lost_kind), *why = names_lost_text(l->lost_reason);
 
-	buf_put_u64(b, l->lost_count);
-	buf_put_char(b, ' ');
-	buf_put_str(b, kind ? kind : "?");
-	buf_put_str(b, ": ");
-	buf_put_str(b, why ? why : "?");
+	p = put_u64(p, l->lost_count);
+	p = put_char(p, ' ');
+	p = put_str(p, kind ? kind : "?");
+	p = put_str(p, ": ");
+	return put_str(p, why ? why : "?");
 }
 
-bool info_put(struct buf *b, const struct line *l)
+static char *put_backlog(char *p, const struct event *e)
+{
+	p = put_str(p, "backlog ");
+	return put_u64(p, e->backlog);
+}
+
+char *info_put(char *p, const struct line *l)
 {
 	const struct event *e = l->e;
-	size_t begin = b->len;
 
 	switch (e->kind) {
 	case EVENT_ESTABLISHED:
-		put_established(b, e);
-		break;
+		return put_established(p, e);
 	case EVENT_ACCEPT:
-		if (e->peer_pid)
-			put_peer(b, e);
-		break;
+		return e->peer_pid ? put_peer(p, e) : p;
 	case EVENT_FAIL:
-		put_fail(b, e);
-		break;
+		return put_fail(p, e);
 	case EVENT_CLOSE:
-		put_close(b, e);
-		break;
+		return put_close(p, e);
 	case EVENT_LISTEN:
-		if (e->proto == IPPROTO_TCP) {
-			buf_put_str(b, "backlog ");
-			buf_put_u64(b, e->backlog);
-		}
-		break;
+		return e->proto == IPPROTO_TCP ? put_backlog(p, e) : p;
 	case EVENT_SEND:
-		put_send(b, e);
-		break;
+		return put_send(p, e);
 	case EVENT_STATE:
-		put_state(b, e);
-		break;
+		return put_state(p, e);
 	case EVENT_EXISTING:
-		put_existing(b, e);
-		break;
+		return put_existing(p, e);
 	case EVENT_LOST:
-		put_lost(b, l);
-		break;
+		return put_lost(p, l);
 	default:
-		break;
+		return p;
 	}
-	return b->len > begin;
 }

@@ -3,18 +3,21 @@
 #ifndef CONNSNOOP_INFO_H
 #define CONNSNOOP_INFO_H
 
-#include <stdbool.h>
+#include <stdint.h>
 
-#include "buf.h"
 #include "line.h"
 
-/* false: nothing to say, and nothing was put. */
-bool info_put(struct buf *b, const struct line *l);
+#define INFO_MAX 256 /* room for any of these, PUT_SLACK with it */
 
-/* At most four characters: 999B, 1.2K, 45M; powers of 1024. */
-void info_put_bytes(struct buf *b, uint64_t bytes);
+/* Each returns where what it has put ends. */
+
+/* @p: nothing to say. */
+char *info_put(char *p, const struct line *l);
+
+/* At most five characters: 999B, 1000B, 1.2K, 45M; powers of 1024. */
+char *info_put_bytes(char *p, uint64_t bytes);
 
 /* At most five characters: 15us, 1.2ms, 9m59s, 2d. */
-void info_put_duration(struct buf *b, uint64_t us);
+char *info_put_duration(char *p, uint64_t us);
 
 #endif

@@ -2,8 +2,19 @@
 /* The JSON format: the table of fields from top to bottom. */
 #include "json.h"
 
+#include <stdlib.h>
+#include <string.h>
+
 #include "fields.h"
 #include "names.h"
+#include "put.h"
+
+/* A key and a value; of strings, a comm is the longest that line_room() does not know. */
+#define FIELD_MAX (FIELD_KEY_MAX + VALUE_MAX + COMM_LEN * PUT_JSON_MAX)
+
+struct json {
+	const struct field *fields[EVENT_KIND_CNT][FIELD_CNT_MAX + 1]; /* of each kind, then NULL */
+};
 
 static void put_quoted(struct buf *b, const char *s, size_t len)
 {
@@ -12,45 +23,66 @@ static void put_quoted(struct buf *b, const char *s, size_t len)
 	buf_put_char(b, '"');
 }
 
-static void put_value(struct buf *b, const struct value *v)
-{
-	bool quoted = v->type != VALUE_NUMBER && v->type != VALUE_BOOLEAN;
-
-	if (quoted)
-		buf_put_char(b, '"');
-	value_put(b, v, buf_put_json);
-	if (quoted)
-		buf_put_char(b, '"');
-}
-
 /* Copied whole: a copy of a length known to the compiler is several times as fast. */
-static void put_key(struct buf *b, const struct field *f)
+static char *put_key(char *p, const struct field *f)
 {
-	char *p = buf_room(b, sizeof(f->key));
-
-	if (!p)
-		return;
 	memcpy(p, f->key, sizeof(f->key));
-	b->len += f->key_len;
+	return p + f->key_len;
 }
 
-void json_line(struct buf *b, const struct line *l)
+static char *put_value(char *p, const struct value *v)
 {
-	size_t begin = b->len;
+	if (v->type == VALUE_NUMBER || v->type == VALUE_BOOLEAN)
+		return value_put(p, v, put_json);
+	p = put_char(p, '"');
+	p = value_put(p, v, put_json);
+	return put_char(p, '"');
+}
+
+/* Of a line at most: one check for all that it is made of. */
+static size_t line_room(const struct line *l)
+{
+	return FIELD_CNT_MAX * FIELD_MAX + line_strings(l) * PUT_JSON_MAX;
+}
+
+void json_line(const struct json *j, struct buf *b, const struct line *l)
+{
+	char *begin = buf_room(b, line_room(l)), *p = begin;
+	uint32_t held = field_needs_held(l->e);
 	struct value v;
 
-	for (size_t i = 0; i < field_cnt; i++) {
-		if (!field_get(&fields[i], l, &v))
+	if (!begin)
+		return;
+	for (const struct field *const *f = j->fields[l->e->kind]; *f; f++) {
+		if (!field_read(*f, l, held, &v))
 			continue;
-		put_key(b, &fields[i]);
-		put_value(b, &v);
+		p = put_key(p, *f);
+		p = put_value(p, &v);
 	}
 	/* The comma before the first key. */
-	if (b->len > begin)
-		b->data[begin] = '{';
-	else
-		buf_put_char(b, '{');
-	buf_put_str(b, "}\n");
+	*begin = '{';
+	p += p == begin;
+	buf_end(b, put_str(p, "}\n"));
+}
+
+struct json *json_new(void)
+{
+	struct json *j = calloc(1, sizeof(*j));
+
+	for (int kind = 0; j && kind < EVENT_KIND_CNT; kind++) {
+		const struct field **out = j->fields[kind];
+
+		for (size_t i = 0; i < field_cnt; i++) {
+			if (fields[i].kinds & 1u << kind)
+				*out++ = &fields[i];
+		}
+	}
+	return j;
+}
+
+void json_free(struct json *j)
+{
+	free(j);
 }
 
 /* {"connect":3,"close":2}: the kinds that there were. */
@@ -76,8 +108,12 @@ static void put_counts(struct buf *b, const uint64_t counts[EVENT_KIND_CNT])
 
 void json_summary(struct buf *b, uint64_t utc_ns, const struct summary *s)
 {
+	char *p;
+
 	buf_put_str(b, "{\"ts\":\"");
-	buf_put_utc(b, utc_ns);
+	p = buf_room(b, PUT_UTC_MAX + PUT_SLACK);
+	if (p)
+		buf_end(b, put_utc(p, utc_ns));
 	buf_put_str(b, "\",\"event\":\"summary\",\"events\":");
 	put_counts(b, s->events);
 	buf_put_str(b, ",\"lost\":");

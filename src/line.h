@@ -6,20 +6,29 @@
 #include <stdint.h>
 
 #include "event.h"
+#include "str.h"
 
 struct line {
 	const struct event *e; /* never NULL; kind already checked against EVENT_KIND_CNT */
 	uint64_t utc_ns;       /* CLOCK_REALTIME of e->ts_ns */
-	/* Strings live as long as the call; NULL: not known or not wanted. Hostile until escaped. */
-	const char *exe;      /* path of the owner's executable */
-	const char *cgroup;   /* path in the v2 hierarchy, beginning with '/' */
-	const char *lservice; /* service names of the two ports, NULL with -n */
-	const char *rservice;
+	/* Strings live as long as the call; empty: not known or not wanted. Hostile until escaped. */
+	struct str exe;	      /* path of the owner's executable */
+	struct str cgroup;    /* path in the v2 hierarchy, beginning with '/' */
+	struct str container; /* the id in that path */
+	struct str lservice;  /* service names of the two ports, none with -n */
+	struct str rservice;
 	/* lost: what, why, how many since the last such line */
 	enum event_kind lost_kind;
 	enum lost_reason lost_reason;
 	uint64_t lost_count;
 };
+
+/* Bytes of all strings, each taken as often as a field has it. */
+static inline size_t line_strings(const struct line *l)
+{
+	return l->exe.len + l->cgroup.len + l->container.len + 2 * l->lservice.len +
+	       2 * l->rservice.len;
+}
 
 /* summary: counts since the start, by kind. */
 struct summary {

@@ -8,7 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "buf.h"
+#include "escape.h"
 
 #define LOG_MAX 1024 /* a longer sentence is cut */
 

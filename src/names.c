@@ -18,78 +18,79 @@
 /* TCP_* of the kernel that netinet/tcp.h does not have. */
 #define TCP_NEW_SYN_RECV 12
 
-/* NULL without going through memory when @i is out of range. */
-#define LOOK_UP(table, i) ((i) < ARRAY_SIZE(table) ? (table)[i] : NULL)
+/* What a copy of WORD_MAX bytes does not need stays zero. */
+#define WORD(s) { s, sizeof(s) - 1 }
+#define WORDS(table) { table, ARRAY_SIZE(table) }
 
 /* clang-format off */
-static const char *const kinds[] = {
-	[EVENT_CONNECT] = "connect",
-	[EVENT_ESTABLISHED] = "established",
-	[EVENT_ACCEPT] = "accept",
-	[EVENT_FAIL] = "fail",
-	[EVENT_CLOSE] = "close",
-	[EVENT_LISTEN] = "listen",
-	[EVENT_UNLISTEN] = "unlisten",
-	[EVENT_FLOW] = "flow",
-	[EVENT_SEND] = "send",
-	[EVENT_STATE] = "state",
-	[EVENT_EXISTING] = "existing",
-	[EVENT_LOST] = "lost",
-	[EVENT_SUMMARY] = "summary",
+static const struct word kinds[] = {
+	[EVENT_CONNECT] = WORD("connect"),
+	[EVENT_ESTABLISHED] = WORD("established"),
+	[EVENT_ACCEPT] = WORD("accept"),
+	[EVENT_FAIL] = WORD("fail"),
+	[EVENT_CLOSE] = WORD("close"),
+	[EVENT_LISTEN] = WORD("listen"),
+	[EVENT_UNLISTEN] = WORD("unlisten"),
+	[EVENT_FLOW] = WORD("flow"),
+	[EVENT_SEND] = WORD("send"),
+	[EVENT_STATE] = WORD("state"),
+	[EVENT_EXISTING] = WORD("existing"),
+	[EVENT_LOST] = WORD("lost"),
+	[EVENT_SUMMARY] = WORD("summary"),
 };
 /* clang-format on */
 TABLE_COVERS(kinds, EVENT_KIND_CNT);
 
 /* clang-format off */
-static const char *const attrs[] = {
-	[ATTR_NONE] = "none",
-	[ATTR_CONNECT] = "connect",
-	[ATTR_ACCEPT] = "accept",
-	[ATTR_LISTEN] = "listen",
-	[ATTR_LISTENER] = "listener",
-	[ATTR_SEND] = "send",
-	[ATTR_RECV] = "recv",
-	[ATTR_SCAN] = "scan",
+static const struct word attrs[] = {
+	[ATTR_NONE] = WORD("none"),
+	[ATTR_CONNECT] = WORD("connect"),
+	[ATTR_ACCEPT] = WORD("accept"),
+	[ATTR_LISTEN] = WORD("listen"),
+	[ATTR_LISTENER] = WORD("listener"),
+	[ATTR_SEND] = WORD("send"),
+	[ATTR_RECV] = WORD("recv"),
+	[ATTR_SCAN] = WORD("scan"),
 };
 /* clang-format on */
 TABLE_COVERS(attrs, ATTR_CNT);
 
-static const char *const directions[] = {
-	[DIRECTION_OUT] = "out",
-	[DIRECTION_IN] = "in",
+static const struct word directions[] = {
+	[DIRECTION_OUT] = WORD("out"),
+	[DIRECTION_IN] = WORD("in"),
 };
 TABLE_COVERS(directions, DIRECTION_CNT);
 
-static const char *const lorigins[] = {
-	[LORIGIN_DYNAMIC] = "dynamic",
-	[LORIGIN_BOUND] = "bound",
+static const struct word lorigins[] = {
+	[LORIGIN_DYNAMIC] = WORD("dynamic"),
+	[LORIGIN_BOUND] = WORD("bound"),
 };
 TABLE_COVERS(lorigins, LORIGIN_CNT);
 
-static const char *const phases[] = {
-	[PHASE_LOCAL] = "local",
-	[PHASE_HANDSHAKE] = "handshake",
-	[PHASE_CANCELLED] = "cancelled",
+static const struct word phases[] = {
+	[PHASE_LOCAL] = WORD("local"),
+	[PHASE_HANDSHAKE] = WORD("handshake"),
+	[PHASE_CANCELLED] = WORD("cancelled"),
 };
 TABLE_COVERS(phases, PHASE_CNT);
 
-static const char *const close_reasons[] = {
-	[REASON_LOCAL] = "local",
-	[REASON_REMOTE] = "remote",
-	[REASON_RESET_SENT] = "reset-sent",
-	[REASON_RESET_RECEIVED] = "reset-received",
-	[REASON_TIMEOUT] = "timeout",
-	[REASON_UNREACHABLE] = "unreachable",
-	[REASON_NEVER_ACCEPTED] = "never-accepted",
-	[REASON_IDLE] = "idle",
-	[REASON_CLOSED] = "closed",
+static const struct word close_reasons[] = {
+	[REASON_LOCAL] = WORD("local"),
+	[REASON_REMOTE] = WORD("remote"),
+	[REASON_RESET_SENT] = WORD("reset-sent"),
+	[REASON_RESET_RECEIVED] = WORD("reset-received"),
+	[REASON_TIMEOUT] = WORD("timeout"),
+	[REASON_UNREACHABLE] = WORD("unreachable"),
+	[REASON_NEVER_ACCEPTED] = WORD("never-accepted"),
+	[REASON_IDLE] = WORD("idle"),
+	[REASON_CLOSED] = WORD("closed"),
 };
 TABLE_COVERS(close_reasons, REASON_CNT);
 
-static const char *const lost_reasons[] = {
-	[LOST_BUFFER] = "buffer",
-	[LOST_MAP] = "map",
-	[LOST_NESTED] = "nested",
+static const struct word lost_reasons[] = {
+	[LOST_BUFFER] = WORD("buffer"),
+	[LOST_MAP] = WORD("map"),
+	[LOST_NESTED] = WORD("nested"),
 };
 TABLE_COVERS(lost_reasons, LOST_REASON_CNT);
 
@@ -100,78 +101,95 @@ static const char *const lost_texts[] = {
 };
 TABLE_COVERS(lost_texts, LOST_REASON_CNT);
 
-static const char *const classes[] = {
-	[CLASS_WELL_KNOWN] = "well-known",
-	[CLASS_REGISTERED] = "registered",
-	[CLASS_PRIVATE] = "private",
+static const struct word classes[] = {
+	[CLASS_WELL_KNOWN] = WORD("well-known"),
+	[CLASS_REGISTERED] = WORD("registered"),
+	[CLASS_PRIVATE] = WORD("private"),
 };
 TABLE_COVERS(classes, CLASS_CNT);
 
 /* clang-format off */
-static const char *const tcp_states[] = {
-	[TCP_ESTABLISHED] = "ESTAB",
-	[TCP_SYN_SENT] = "SYN-SENT",
-	[TCP_SYN_RECV] = "SYN-RECV",
-	[TCP_FIN_WAIT1] = "FIN-WAIT-1",
-	[TCP_FIN_WAIT2] = "FIN-WAIT-2",
-	[TCP_TIME_WAIT] = "TIME-WAIT",
-	[TCP_CLOSE] = "CLOSE",
-	[TCP_CLOSE_WAIT] = "CLOSE-WAIT",
-	[TCP_LAST_ACK] = "LAST-ACK",
-	[TCP_LISTEN] = "LISTEN",
-	[TCP_CLOSING] = "CLOSING",
-	[TCP_NEW_SYN_RECV] = "SYN-RECV",
+static const struct word tcp_states[] = {
+	[TCP_ESTABLISHED] = WORD("ESTAB"),
+	[TCP_SYN_SENT] = WORD("SYN-SENT"),
+	[TCP_SYN_RECV] = WORD("SYN-RECV"),
+	[TCP_FIN_WAIT1] = WORD("FIN-WAIT-1"),
+	[TCP_FIN_WAIT2] = WORD("FIN-WAIT-2"),
+	[TCP_TIME_WAIT] = WORD("TIME-WAIT"),
+	[TCP_CLOSE] = WORD("CLOSE"),
+	[TCP_CLOSE_WAIT] = WORD("CLOSE-WAIT"),
+	[TCP_LAST_ACK] = WORD("LAST-ACK"),
+	[TCP_LISTEN] = WORD("LISTEN"),
+	[TCP_CLOSING] = WORD("CLOSING"),
+	[TCP_NEW_SYN_RECV] = WORD("SYN-RECV"),
 };
 /* clang-format on */
 
+const struct words names_kinds = WORDS(kinds);
+const struct words names_attrs = WORDS(attrs);
+const struct words names_directions = WORDS(directions);
+const struct words names_lorigins = WORDS(lorigins);
+const struct words names_phases = WORDS(phases);
+const struct words names_close_reasons = WORDS(close_reasons);
+const struct words names_lost_reasons = WORDS(lost_reasons);
+const struct words names_classes = WORDS(classes);
+const struct words names_tcp_states = WORDS(tcp_states);
+
+static const char *text_of(const struct words *t, unsigned int i)
+{
+	const struct word *w = word_of(t, i);
+
+	return w ? w->text : NULL;
+}
+
 const char *names_kind(unsigned int kind)
 {
-	return LOOK_UP(kinds, kind);
+	return text_of(&names_kinds, kind);
 }
 
 const char *names_attr(unsigned int attr)
 {
-	return LOOK_UP(attrs, attr);
+	return text_of(&names_attrs, attr);
 }
 
 const char *names_direction(unsigned int direction)
 {
-	return LOOK_UP(directions, direction);
+	return text_of(&names_directions, direction);
 }
 
 const char *names_lorigin(unsigned int lorigin)
 {
-	return LOOK_UP(lorigins, lorigin);
+	return text_of(&names_lorigins, lorigin);
 }
 
 const char *names_phase(unsigned int phase)
 {
-	return LOOK_UP(phases, phase);
+	return text_of(&names_phases, phase);
 }
 
 const char *names_close_reason(unsigned int reason)
 {
-	return LOOK_UP(close_reasons, reason);
+	return text_of(&names_close_reasons, reason);
 }
 
 const char *names_lost_reason(unsigned int reason)
 {
-	return LOOK_UP(lost_reasons, reason);
+	return text_of(&names_lost_reasons, reason);
 }
 
 const char *names_lost_text(unsigned int reason)
 {
-	return LOOK_UP(lost_texts, reason);
+	return reason < ARRAY_SIZE(lost_texts) ? lost_texts[reason] : NULL;
 }
 
 const char *names_class(unsigned int port_class)
 {
-	return LOOK_UP(classes, port_class);
+	return text_of(&names_classes, port_class);
 }
 
 const char *names_tcp_state(unsigned int state)
 {
-	return LOOK_UP(tcp_states, state);
+	return text_of(&names_tcp_states, state);
 }
 
 const char *names_socket_state(unsigned int proto, unsigned int state)
@@ -191,10 +209,10 @@ const char *names_errno(int err)
 	return err > 0 ? strerrorname_np(err) : NULL;
 }
 
-static int find(const char *const *table, int cnt, const char *name)
+static int find(const struct words *t, const char *name)
 {
-	for (int i = 0; i < cnt; i++) {
-		if (table[i] && !strcmp(table[i], name))
+	for (unsigned int i = 0; i < t->cnt; i++) {
+		if (t->words[i].len && !strcmp(t->words[i].text, name))
 			return i;
 	}
 	return -1;
@@ -202,10 +220,10 @@ static int find(const char *const *table, int cnt, const char *name)
 
 int names_event_kind(const char *name)
 {
-	return find(kinds, ARRAY_SIZE(kinds), name);
+	return find(&names_kinds, name);
 }
 
 int names_port_class(const char *name)
 {
-	return find(classes, ARRAY_SIZE(classes), name);
+	return find(&names_classes, name);
 }

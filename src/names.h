@@ -6,6 +6,37 @@
 #ifndef CONNSNOOP_NAMES_H
 #define CONNSNOOP_NAMES_H
 
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+/* A word of ours, which needs no escaping, to be copied whole: see put_word(). */
+#define WORD_MAX 16
+struct word {
+	char text[WORD_MAX - 1]; /* with a NUL */
+	uint8_t len;		 /* 0: no word */
+};
+
+struct words {
+	const struct word *words;
+	unsigned int cnt;
+};
+
+extern const struct words names_kinds, names_attrs, names_directions, names_lorigins, names_phases,
+	names_close_reasons, names_lost_reasons, names_classes, names_tcp_states;
+
+static inline const struct word *word_of(const struct words *t, unsigned int i)
+{
+	return i < t->cnt && t->words[i].len ? &t->words[i] : NULL;
+}
+
+/* At a cursor, with PUT_SLACK of put.h. */
+static inline char *put_word(char *p, const struct word *w)
+{
+	memcpy(p, w, WORD_MAX);
+	return p + w->len;
+}
+
 const char *names_kind(unsigned int kind);
 const char *names_attr(unsigned int attr);
 const char *names_direction(unsigned int direction); /* NULL for DIRECTION_NONE */

@@ -78,15 +78,19 @@ void resolver_add_exe(struct resolver *r, const struct exe_record *record, size_
 
 void resolver_line(struct resolver *r, const struct event *e, struct line *l)
 {
+	const struct cgroup_names *cgroup;
+
 	memset(l, 0, sizeof(*l));
 	l->e = e;
 	l->utc_ns = clock_utc(&r->clock, e->ts_ns);
 	l->exe = exes_get(r->exes, e->owner.exe_key);
-	l->cgroup = cgroup_paths_get(r->cgroups, e->owner.cgroup_id);
+	cgroup = cgroup_paths_get(r->cgroups, e->owner.cgroup_id);
+	l->cgroup = cgroup->path;
+	l->container = cgroup->container;
 	if (!r->services)
 		return;
 	if (e->lport)
-		l->lservice = services_name(r->services, e->proto, e->lport);
+		l->lservice = services_str(r->services, e->proto, e->lport);
 	if (e->rport)
-		l->rservice = services_name(r->services, e->proto, e->rport);
+		l->rservice = services_str(r->services, e->proto, e->rport);
 }

@@ -18,12 +18,14 @@
 
 #include "services_table.h"
 
+#define PORT_CNT 65536
 #define ARRAY_LEN(a) (sizeof(a) / sizeof((a)[0]))
 
 /* Offsets, not pointers: services::text moves as it grows. */
 struct entry {
 	uint32_t key;  /* see port_key() */
 	uint32_t name; /* offset into services::text */
+	uint32_t len;  /* of the name */
 };
 
 struct list {
@@ -35,6 +37,7 @@ struct list {
 struct services {
 	struct list ports; /* names to show, by key */
 	struct list names; /* names and aliases, by name and protocol */
+	uint32_t *by_port; /* of TCP, then of UDP: 1 + index into ports, 0: no name */
 	char *text;	   /* all strings, each with its NUL */
 	size_t text_len;
 	size_t text_size;
@@ -56,7 +59,7 @@ static uint16_t key_port(uint32_t key)
 	return key & 0xffff;
 }
 
-static int list_add(struct list *l, uint32_t key, uint32_t name)
+static int list_add(struct list *l, uint32_t key, uint32_t name, uint32_t len)
 {
 	if (l->nr == l->size) {
 		size_t size = l->size ? 2 * l->size : 1024;
@@ -67,7 +70,7 @@ static int list_add(struct list *l, uint32_t key, uint32_t name)
 		l->v = v;
 		l->size = size;
 	}
-	l->v[l->nr++] = (struct entry){ .key = key, .name = name };
+	l->v[l->nr++] = (struct entry){ .key = key, .name = name, .len = len };
 	return 0;
 }
 
@@ -95,14 +98,15 @@ static int text_add(struct services *s, const char *name, uint32_t *offset)
 /* An alias is found by name, but is not what the port is called. */
 static int add_name(struct services *s, uint32_t key, const char *name, bool alias)
 {
+	size_t len = strlen(name);
 	uint32_t offset;
 	int err;
 
 	err = text_add(s, name, &offset);
 	if (!err)
-		err = list_add(&s->names, key, offset);
+		err = list_add(&s->names, key, offset, len);
 	if (!err && !alias)
-		err = list_add(&s->ports, key, offset);
+		err = list_add(&s->ports, key, offset, len);
 	return err;
 }
 
@@ -208,6 +212,28 @@ static void finish_ports(struct list *l, char *text)
 	l->nr = nr;
 }
 
+static uint32_t port_slot(uint8_t ipproto, uint16_t port)
+{
+	return (ipproto == IPPROTO_UDP ? PORT_CNT : 0) + port;
+}
+
+/*
+ * A look into a table in place of 10 steps of a search: 250 instructions of an event with two
+ * ports. Of its 512 KiB only the pages that have names are ever there.
+ */
+static int index_ports(struct services *s)
+{
+	s->by_port = calloc(2 * PORT_CNT, sizeof(*s->by_port));
+	if (!s->by_port)
+		return -ENOMEM;
+	for (size_t i = 0; i < s->ports.nr; i++) {
+		uint32_t key = s->ports.v[i].key;
+
+		s->by_port[port_slot(key_proto(key), key_port(key))] = i + 1;
+	}
+	return 0;
+}
+
 static void finish_names(struct list *l, char *text)
 {
 	size_t nr = 0;
@@ -237,12 +263,15 @@ static int services_build(struct servent *(*next)(void), struct services **out)
 		err = add_table(s, services_de_facto, ARRAY_LEN(services_de_facto), false);
 	if (!err)
 		err = add_table(s, services_aliases, ARRAY_LEN(services_aliases), true);
+	if (!err) {
+		finish_ports(&s->ports, s->text);
+		finish_names(&s->names, s->text);
+		err = index_ports(s);
+	}
 	if (err) {
 		services_free(s);
 		return err;
 	}
-	finish_ports(&s->ports, s->text);
-	finish_names(&s->names, s->text);
 	*out = s;
 	return 0;
 }
@@ -261,23 +290,23 @@ int services_load(struct services **out)
 	return err;
 }
 
+struct str services_str(const struct services *s, uint8_t ipproto, uint16_t port)
+{
+	const struct entry *e;
+	uint32_t i;
+
+	if (ipproto != IPPROTO_TCP && ipproto != IPPROTO_UDP)
+		return (struct str){ NULL, 0 };
+	i = s->by_port[port_slot(ipproto, port)];
+	if (!i)
+		return (struct str){ NULL, 0 };
+	e = &s->ports.v[i - 1];
+	return (struct str){ s->text + e->name, e->len };
+}
+
 const char *services_name(const struct services *s, uint8_t ipproto, uint16_t port)
 {
-	uint32_t key = port_key(ipproto, port);
-	size_t lo = 0, hi = s->ports.nr;
-
-	while (lo < hi) {
-		size_t mid = lo + (hi - lo) / 2;
-		const struct entry *e = &s->ports.v[mid];
-
-		if (e->key == key)
-			return s->text + e->name;
-		if (e->key < key)
-			lo = mid + 1;
-		else
-			hi = mid;
-	}
-	return NULL;
+	return services_str(s, ipproto, port).ptr;
 }
 
 int services_port(const struct services *s, const char *name, uint16_t *tcp, uint16_t *udp)
@@ -313,6 +342,7 @@ void services_free(struct services *s)
 		return;
 	free(s->ports.v);
 	free(s->names.v);
+	free(s->by_port);
 	free(s->text);
 	free(s);
 }

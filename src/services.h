@@ -8,6 +8,8 @@
 
 #include <stdint.h>
 
+#include "str.h"
+
 struct services;
 
 /*
@@ -23,11 +25,12 @@ struct services;
 int services_load(struct services **out);
 
 /*
- * The name of a port (host byte order) of IPPROTO_TCP or IPPROTO_UDP; NULL if it has none, as for
+ * The name of a port (host byte order) of IPPROTO_TCP or IPPROTO_UDP; empty, or NULL, if it has none, as for
  * any other protocol.  Neither allocates nor blocks, and may be called from several threads.  The
  * string belongs to s and lives as long.  It is printable ASCII without blanks, but a name from
  * /etc/services may be of any length and hold any of '"\,<&' and such.
  */
+struct str services_str(const struct services *s, uint8_t ipproto, uint16_t port);
 const char *services_name(const struct services *s, uint8_t ipproto, uint16_t port);
 
 /*

@@ -230,14 +230,22 @@ static void word_put(const struct place *place, enum column column, const struct
 	}
 }
 
+static void put_size(struct buf *b, uint64_t bytes)
+{
+	char *p = buf_room(b, INFO_MAX);
+
+	if (p)
+		buf_end(b, info_put_bytes(p, bytes));
+}
+
 static void number_cell_put(const struct counts *c, enum column column, struct buf *b)
 {
 	const uint64_t numbers[] = { c->made, c->accepted, c->failed, c->flows };
 
 	if (column == SENT)
-		info_put_bytes(b, c->tx_bytes);
+		put_size(b, c->tx_bytes);
 	else if (column == RECEIVED)
-		info_put_bytes(b, c->rx_bytes);
+		put_size(b, c->rx_bytes);
 	else
 		buf_put_u64(b, numbers[column - MADE]);
 }

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
 
 #include "config.h"
@@ -13,6 +14,7 @@
 #include "info.h"
 #include "log.h"
 #include "names.h"
+#include "put.h"
 
 #define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
 #define NS_PER_SEC 1000000000ULL
@@ -22,12 +24,16 @@
 
 #define COLOR_END "\033[0m"
 
+/* Room for a cell of any column but for strings longer than a comm: blanks and colours with it. */
+#define CELL_MAX (INFO_MAX + PUT_SLACK + 16)
+
 /* A column that is no field. It shadows the field of its name. */
 struct composite {
 	const char *name;
 	const char *title;
 	size_t width;
-	bool (*put)(struct text *t, struct buf *b, const struct line *l); /* false: absent */
+	/* At a cursor with room for CELL_MAX; returns @p: absent. */
+	char *(*put)(struct text *t, char *p, const struct line *l);
 	const char *help;
 };
 
@@ -39,17 +45,19 @@ struct column {
 	bool right; /* numbers lean to the right */
 	bool color;
 	bool free; /* the last place of "info": its absence needs no "-" */
+	bool foreign; /* may have what others chose */
 };
 
 struct text {
 	struct column *columns;
 	size_t cnt;
+	size_t string_cnt; /* of the columns: with strings of any length */
 	/* The wall clock of the last second, since events come many a second. */
 	uint64_t sec;
 	char clock[sizeof("HH:MM:SS.")];
 };
 
-static bool put_time(struct text *t, struct buf *b, const struct line *l)
+static char *put_time(struct text *t, char *p, const struct line *l)
 {
 	uint64_t sec = l->utc_ns / NS_PER_SEC;
 
@@ -61,74 +69,70 @@ static bool put_time(struct text *t, struct buf *b, const struct line *l)
 		strftime(t->clock, sizeof(t->clock), "%H:%M:%S.", &tm);
 		t->sec = sec;
 	}
-	buf_put(b, t->clock, sizeof(t->clock) - 1);
-	buf_put_padded(b, l->utc_ns % NS_PER_SEC / NS_PER_MS, 3);
-	return true;
+	p = put_bytes(p, t->clock, sizeof(t->clock) - 1);
+	return put_digits(p, l->utc_ns % NS_PER_SEC / NS_PER_MS, 3);
 }
 
-static bool put_endpoint(struct buf *b, const uint8_t *addr, unsigned int ipv, uint16_t port)
+static char *put_endpoint(char *p, const uint8_t *addr, unsigned int ipv, uint16_t port)
 {
 	if (ipv != 4 && ipv != 6)
-		return false;
+		return p;
 	if (ipv == 6)
-		buf_put_char(b, '[');
-	buf_put_addr(b, addr, ipv);
+		p = put_char(p, '[');
+	p = put_addr(p, addr, ipv);
 	if (ipv == 6)
-		buf_put_char(b, ']');
-	buf_put_char(b, ':');
-	buf_put_u64(b, port);
-	return true;
+		p = put_char(p, ']');
+	p = put_char(p, ':');
+	return put_u64(p, port);
 }
 
-static bool put_local(struct text *t, struct buf *b, const struct line *l)
+static char *put_local(struct text *t, char *p, const struct line *l)
 {
 	const struct event *e = l->e;
 
 	(void)t;
-	return e->kind != EVENT_LOST && (e->flags & EVENT_F_LOCAL) && e->lport &&
-	       put_endpoint(b, e->laddr, e->ipv, e->lport);
+	if (e->kind == EVENT_LOST || !(e->flags & EVENT_F_LOCAL) || !e->lport)
+		return p;
+	return put_endpoint(p, e->laddr, e->ipv, e->lport);
 }
 
-static bool put_remote(struct text *t, struct buf *b, const struct line *l)
+static char *put_remote(struct text *t, char *p, const struct line *l)
 {
 	const struct event *e = l->e;
 
 	(void)t;
-	return e->kind != EVENT_LOST && (e->flags & EVENT_F_REMOTE) &&
-	       put_endpoint(b, e->raddr, e->ipv, e->rport);
+	if (e->kind == EVENT_LOST || !(e->flags & EVENT_F_REMOTE))
+		return p;
+	return put_endpoint(p, e->raddr, e->ipv, e->rport);
 }
 
-static bool put_arrow(struct text *t, struct buf *b, const struct line *l)
+static char *put_arrow(struct text *t, char *p, const struct line *l)
 {
-	static const char *const arrows[] = { [DIRECTION_OUT] = "->", [DIRECTION_IN] = "<-" };
-	unsigned int direction = l->e->direction;
+	unsigned int direction = l->e->kind == EVENT_LOST ? DIRECTION_NONE : l->e->direction;
 
 	(void)t;
-	if (l->e->kind == EVENT_LOST || direction >= ARRAY_SIZE(arrows) || !arrows[direction])
-		return false;
-	buf_put_str(b, arrows[direction]);
-	return true;
+	return direction == DIRECTION_OUT ? put_str(p, "->") :
+	       direction == DIRECTION_IN  ? put_str(p, "<-") :
+					    p;
 }
 
-static bool put_service(struct text *t, struct buf *b, const struct line *l)
+static char *put_service(struct text *t, char *p, const struct line *l)
 {
-	const char *service;
+	struct str service;
 	uint16_t port;
 
 	(void)t;
 	if (l->e->kind == EVENT_LOST || !field_server_port(l, &port, &service))
-		return false;
-	if (service && *service)
-		buf_put_text(b, service, strlen(service));
-	else
-		buf_put_str(b, names_class(port_class_of(port)));
-	return true;
+		return p;
+	if (service.len)
+		return put_text(p, service.ptr, service.len);
+	return put_word(p, word_of(&names_classes, port_class_of(port)));
 }
 
-static bool put_info(struct text *t, struct buf *b, const struct line *l)
+static char *put_info(struct text *t, char *p, const struct line *l)
 {
 	(void)t;
-	return info_put(b, l);
+	return info_put(p, l);
 }
 
 static const struct composite composites[] = {
@@ -161,99 +165,133 @@ static const char *kind_color(unsigned int kind)
 	}
 }
 
-static bool put_cell(struct text *t, const struct column *c, struct buf *b, const struct line *l)
-{
-	struct value v;
-
-	if (c->composite)
-		return c->composite->put(t, b, l);
-	if (!field_get(c->field, l, &v))
-		return false;
-	value_put(b, &v, buf_put_text);
-	return true;
-}
-
-/* The cell that begins at @begin, in characters; wide and combining ones are not known here. */
-static size_t cell_width(const struct buf *b, size_t begin)
+/* In characters; wide and combining ones are not known here. */
+static size_t cell_width(const char *begin, const char *end)
 {
 	size_t width = 0;
 
-	for (size_t i = begin; i < b->len; i++)
-		width += (b->data[i] & 0xc0) != 0x80;
+	for (const char *p = begin; p < end; p++)
+		width += (*p & 0xc0) != 0x80;
 	return width;
 }
 
 /*
- * Fills the cell from @begin up to its column's width. @debt is by how much the cells before it
- * were too wide together: the filling pays it back.
+ * How many blanks fill a cell of @width up to its column's. @debt is by how much the cells before
+ * it were too wide together: the filling pays it back.
  */
-static void fill_cell(const struct column *c, struct buf *b, size_t begin, size_t *debt)
+static size_t take_pad(const struct column *c, size_t width, size_t *debt)
 {
-	size_t width = cell_width(b, begin), len = b->len - begin, pad;
+	size_t pad;
 
 	if (width > c->width) {
 		*debt += width - c->width;
-		return;
+		return 0;
 	}
 	pad = c->width - width;
 	if (pad <= *debt) {
 		*debt -= pad;
-		return;
+		return 0;
 	}
 	pad -= *debt;
 	*debt = 0;
-	buf_put_repeat(b, ' ', pad);
-	if (c->right && !b->err) {
-		memmove(b->data + begin + pad, b->data + begin, len);
-		memset(b->data + begin, ' ', pad);
-	}
+	return pad;
 }
 
-static void end_line(struct buf *b, size_t begin)
+/* @cnt is a column's width at most. */
+static char *put_blanks(char *p, size_t cnt)
 {
-	while (b->len > begin && b->data[b->len - 1] == ' ')
-		b->len--;
-	buf_put_char(b, '\n');
+	memset(p, ' ', PUT_SLACK);
+	return p + cnt;
+}
+
+/* A cell of a width that is known beforehand: blanks in front cost no moving. */
+static char *put_number(char *p, const struct column *c, const uint64_t *n, size_t *debt)
+{
+	p = put_blanks(p, take_pad(c, n ? u64_digits(*n) : 1, debt));
+	return n ? put_u64(p, *n) : put_char(p, '-');
+}
+
+static char *put_cell(struct text *t, const struct column *c, char *p, const struct line *l,
+		      uint32_t held, size_t *debt)
+{
+	struct value v = { .type = VALUE_WORD };
+	char *begin = p;
+
+	if (c->composite) {
+		p = c->composite->put(t, p, l);
+		if (c->free)
+			return p;
+	} else {
+		bool has = c->field->kinds & 1u << l->e->kind && field_read(c->field, l, held, &v);
+
+		if (c->right)
+			return put_number(p, c, has ? &v.number : NULL, debt);
+		if (has)
+			p = value_put(p, &v, put_text);
+	}
+	if (p == begin)
+		p = put_char(p, '-');
+	/* What is of others may have characters of several bytes. */
+	if (v.type == VALUE_STRING || c->foreign)
+		return put_blanks(p, take_pad(c, cell_width(begin, p), debt));
+	return put_blanks(p, take_pad(c, p - begin, debt));
+}
+
+static void end_line(struct buf *b, const char *begin, char *p)
+{
+	while (p > begin && p[-1] == ' ')
+		p--;
+	buf_end(b, put_char(p, '\n'));
+}
+
+/* Of a line at most: one check for all that it is made of. */
+static size_t line_room(const struct text *t, const struct line *l)
+{
+	return t->cnt * CELL_MAX + t->string_cnt * PUT_TEXT_MAX * line_strings(l);
 }
 
 void text_header(struct text *t, struct buf *b)
 {
-	size_t begin = b->len, debt = 0;
+	char *begin = buf_room(b, t->cnt * CELL_MAX), *p = begin;
+	size_t debt = 0;
 
+	if (!begin)
+		return;
 	for (size_t i = 0; i < t->cnt; i++) {
-		size_t cell = b->len;
+		const struct column *c = &t->columns[i];
+		size_t len = strlen(c->title), pad = take_pad(c, len, &debt);
 
-		buf_put_str(b, t->columns[i].title);
-		fill_cell(&t->columns[i], b, cell, &debt);
-		buf_put_char(b, ' ');
+		if (c->right)
+			p = put_blanks(p, pad);
+		p = put_bytes(p, c->title, len);
+		if (!c->right)
+			p = put_blanks(p, pad);
+		p = put_char(p, ' ');
 	}
-	end_line(b, begin);
+	end_line(b, begin, p);
 }
 
 void text_line(struct text *t, struct buf *b, const struct line *l)
 {
-	size_t begin = b->len, debt = 0;
+	char *begin = buf_room(b, line_room(t, l)), *p = begin;
+	uint32_t held = field_needs_held(l->e);
+	size_t debt = 0;
 
+	if (!begin)
+		return;
 	for (size_t i = 0; i < t->cnt; i++) {
 		const struct column *c = &t->columns[i];
 		const char *color = c->color ? kind_color(l->e->kind) : NULL;
-		size_t cell;
 
+		/* The codes have no width. */
 		if (color)
-			buf_put_str(b, color);
-		cell = b->len;
-		if (!put_cell(t, c, b, l) && !c->free)
-			buf_put_char(b, '-');
-		if (color) {
-			/* The code has no width, so it stands behind the filling. */
-			fill_cell(c, b, cell, &debt);
-			buf_put_str(b, COLOR_END " ");
-			continue;
-		}
-		fill_cell(c, b, cell, &debt);
-		buf_put_char(b, ' ');
+			p = put_str(p, color);
+		p = put_cell(t, c, p, l, held, &debt);
+		if (color)
+			p = put_str(p, COLOR_END);
+		p = put_char(p, ' ');
 	}
-	end_line(b, begin);
+	end_line(b, begin, p);
 }
 
 static const struct composite *find_composite(const char *name, size_t len)
@@ -289,9 +327,12 @@ static int add_column(struct text *t, const char *name, size_t len, bool color)
 	c->field = c->composite ? NULL : find_field(name, len);
 	if (c->composite) {
 		c->width = c->composite->width;
+		c->foreign = c->composite->put == put_info;
+		t->string_cnt += c->composite->put == put_service;
 		snprintf(c->title, sizeof(c->title), "%s", c->composite->title);
 	} else if (c->field) {
 		c->width = c->field->width;
+		t->string_cnt += c->field->type == FIELD_STRING;
 		c->right = c->field->type == FIELD_NUMBER;
 		c->color = color && !strcmp(c->field->name, "event");
 		for (size_t i = 0; i < len && i < sizeof(c->title) - 1; i++)

@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* What others chose (process names, paths) made harmless; put_text() and put_json() are here too. */
+#ifndef CONNSNOOP_ESCAPE_H
+#define CONNSNOOP_ESCAPE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#define ESCAPE_TEXT_MAX 4 /* bytes that escape_text() makes of one */
+
+/* As put_text(), into @out; spaces stay unless @word. Returns the length, without a NUL. */
+size_t escape_text(char *out, const char *text, size_t len, bool word);
+
+#endif

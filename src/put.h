@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * Writing at a cursor, made for the hot path: the caller has made the room, and each returns where
+ * the next byte goes. Up to PUT_SLACK bytes behind that may be overwritten: copies of a length known
+ * to the compiler are several times as fast. A cursor stays in a register, where a length in memory
+ * would be written and read again for each piece of a line.
+ */
+#ifndef CONNSNOOP_PUT_H
+#define CONNSNOOP_PUT_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#define PUT_SLACK 32
+#define PUT_U64_MAX 20
+#define PUT_UTC_MAX 30
+#define PUT_ADDR_MAX 45
+#define PUT_TEXT_MAX 4 /* bytes that put_text() makes of one */
+#define PUT_JSON_MAX 6
+
+/* 2^64 has 20 digits. */
+extern const uint64_t put_powers[PUT_U64_MAX];
+extern const char put_pairs[200];
+
+static inline char *put_char(char *p, char c)
+{
+	*p = c;
+	return p + 1;
+}
+
+static inline char *put_bytes(char *p, const void *bytes, size_t len)
+{
+	memcpy(p, bytes, len);
+	return p + len;
+}
+
+/* For literals, whose length the compiler knows. */
+static inline char *put_str(char *p, const char *s)
+{
+	return put_bytes(p, s, strlen(s));
+}
+
+/* The last @cnt digits of @n. */
+static inline char *put_digits(char *p, uint32_t n, unsigned int cnt)
+{
+	char *end = p + cnt;
+
+	for (; cnt >= 2; cnt -= 2) {
+		memcpy(p + cnt - 2, &put_pairs[n % 100 * 2], 2);
+		n /= 100;
+	}
+	if (cnt)
+		*p = '0' + n % 10;
+	return end;
+}
+
+/* The digits of the number of bits are a guess that is one too low at most. */
+static inline unsigned int u64_digits(uint64_t n)
+{
+	unsigned int guess = (64 - __builtin_clzll(n | 1)) * 1233 >> 12;
+
+	return guess + (n >= put_powers[guess]);
+}
+
+char *put_u64(char *p, uint64_t n);
+
+/* RFC 3339, UTC, nanoseconds: 2026-11-22T23:43:37.123456789Z */
+char *put_utc(char *p, uint64_t utc_ns);
+
+/* @addr is in network byte order; an @ipv other than 4 is printed as IPv6, as RFC 5952 says. */
+char *put_addr(char *p, const uint8_t *addr, unsigned int ipv);
+
+/*
+ * What others chose (process names, paths) made harmless. Text: control characters (C0, DEL, C1),
+ * invisible ones that reorder or break a line, and bytes that are not UTF-8 become \xNN, a
+ * backslash \\ and a space \x20: the result is one word. JSON: the same characters become \uNNNN,
+ * bytes that are not UTF-8 become U+FFFD; without the quotes around.
+ */
+char *put_text(char *p, const char *s, size_t len);
+char *put_json(char *p, const char *s, size_t len);
+
+#endif
