@@ -30,17 +30,13 @@ _Static_assert(EVENT_SUMMARY + 1 == EVENT_KIND_CNT, "summary is no line, and the
 #define NEED_TCP 8
 #define NEED_NONZERO 16 /* 0 says: not known */
 #define NEED_TOTALS 32	/* the kernel has counted */
+#define KEPT FIELD_KEPT
 
 static bool get_ts(const struct line *l, struct value *v)
 {
 	v->type = VALUE_UTC;
 	v->number = l->utc_ns;
 	return true;
-}
-
-static bool get_proto(const struct line *l, struct value *v)
-{
-	return value_set_string(v, names_proto(l->e->proto));
 }
 
 static bool get_ipv(const struct line *l, struct value *v)
@@ -68,14 +64,14 @@ static bool get_container(const struct line *l, struct value *v)
 	return value_set_str(v, l->container);
 }
 
-static bool get_lclass(const struct line *l, struct value *v)
+static unsigned int lclass(const struct event *e)
 {
-	return value_set_word(v, &names_classes, port_class_of(l->e->lport));
+	return port_class_of(e->lport);
 }
 
-static bool get_rclass(const struct line *l, struct value *v)
+static unsigned int rclass(const struct event *e)
 {
-	return value_set_word(v, &names_classes, port_class_of(l->e->rport));
+	return port_class_of(e->rport);
 }
 
 static bool get_laddr(const struct line *l, struct value *v)
@@ -202,31 +198,33 @@ static bool get_count(const struct line *l, struct value *v)
 #define WORD(n, w, k, need, member, table, text)                                                   \
 	{ FIELD(n, FIELD_STRING, w, k, need, text), .offset = offsetof(struct event, member),      \
 	  .size = sizeof(((struct event *)NULL)->member), .words = &table }
+#define CLASS(n, w, k, need, getter, text)                                                         \
+	{ FIELD(n, FIELD_STRING, w, k, need, text), .words = &names_classes, .word = getter }
 /* clang-format on */
 
 /* clang-format off: one row a field, in the order of the manual */
 const struct field fields[] = {
 	STRING(ts, 30, LINES, 0, get_ts, "when it happened in the kernel: RFC 3339, UTC"),
 	WORD(event, 11, LINES, 0, kind, names_kinds, "what happened"),
-	STRING(proto, 3, ALL, 0, get_proto, "tcp or udp"),
+	WORD(proto, 3, ALL, 0, proto, names_protos, "tcp or udp"),
 	NUMBER(ipv, 3, ALL, 0, get_ipv, "4 or 6, of the addresses as they travel"),
 	MEMBER(id, 6, ALL, NEED_NONZERO, id, "socket cookie (ss -e prints it in hexadecimal)"),
-	MEMBER(pid, 6, ALL, NEED_OWNER, owner.pid, "process that owns the connection"),
-	MEMBER(tid, 6, ALL, NEED_OWNER | NEED_NONZERO, owner.tid, "its thread"),
-	MEMBER(ppid, 6, ALL, NEED_OWNER, owner.ppid, "its parent"),
-	MEMBER(uid, 5, ALL, NEED_OWNER, owner.uid, "its user"),
-	STRING(comm, 8, ALL, NEED_OWNER, get_comm, "its name"),
-	STRING(exe, 20, ALL, NEED_OWNER, get_exe, "path of its executable"),
-	STRING(cgroup, 24, ALL, NEED_OWNER, get_cgroup, "its cgroup v2 path"),
-	STRING(container, 12, ALL, NEED_OWNER, get_container, "the container named by that path"),
-	MEMBER(netns, 10, ALL, NEED_NONZERO, netns, "inode of the network namespace"),
+	MEMBER(pid, 6, ALL, NEED_OWNER | KEPT, owner.pid, "process that owns the connection"),
+	MEMBER(tid, 6, ALL, NEED_OWNER | KEPT | NEED_NONZERO, owner.tid, "its thread"),
+	MEMBER(ppid, 6, ALL, NEED_OWNER | KEPT, owner.ppid, "its parent"),
+	MEMBER(uid, 5, ALL, NEED_OWNER | KEPT, owner.uid, "its user"),
+	STRING(comm, 8, ALL, NEED_OWNER | KEPT, get_comm, "its name"),
+	STRING(exe, 20, ALL, NEED_OWNER | KEPT, get_exe, "path of its executable"),
+	STRING(cgroup, 24, ALL, NEED_OWNER | KEPT, get_cgroup, "its cgroup v2 path"),
+	STRING(container, 12, ALL, NEED_OWNER | KEPT, get_container, "the container named by that path"),
+	MEMBER(netns, 10, ALL, NEED_NONZERO | KEPT, netns, "inode of the network namespace"),
 	WORD(attr, 8, ALL, 0, attr, names_attrs, "how the owner is known"),
 	STRING(laddr, 15, ALL, NEED_LOCAL, get_laddr, "local address"),
 	MEMBER(lport, 5, ALL, NEED_LOCAL, lport, "local port"),
 	STRING(raddr, 15, ALL, NEED_REMOTE, get_raddr, "remote address"),
 	MEMBER(rport, 5, ALL, NEED_REMOTE, rport, "remote port"),
-	STRING(lclass, 10, ALL, NEED_LOCAL, get_lclass, "local: well-known, registered, private"),
-	STRING(rclass, 10, ALL, NEED_REMOTE, get_rclass, "remote: well-known, registered, private"),
+	CLASS(lclass, 10, ALL, NEED_LOCAL, lclass, "local: well-known, registered, private"),
+	CLASS(rclass, 10, ALL, NEED_REMOTE, rclass, "remote: well-known, registered, private"),
 	STRING(lservice, 8, ALL, NEED_LOCAL, get_lservice, "service name of the local port"),
 	STRING(rservice, 8, ALL, NEED_REMOTE, get_rservice, "service name of the remote port"),
 	WORD(lorigin, 7, ALL, NEED_LOCAL, lorigin, names_lorigins, "who chose the port: dynamic or bound"),
@@ -279,7 +277,7 @@ static bool has_totals(const struct event *e)
 
 uint32_t field_needs_held(const struct event *e)
 {
-	return NEED_NONZERO | (e->owner.pid ? NEED_OWNER : 0) | (has_local(e) ? NEED_LOCAL : 0) |
+	return KEPT | NEED_NONZERO | (e->owner.pid ? NEED_OWNER : 0) | (has_local(e) ? NEED_LOCAL : 0) |
 	       (e->flags & EVENT_F_REMOTE ? NEED_REMOTE : 0) |
 	       (e->proto == IPPROTO_TCP ? NEED_TCP : 0) | (has_totals(e) ? NEED_TOTALS : 0);
 }
@@ -306,6 +304,11 @@ static uint64_t member(const struct field *f, const struct event *e)
 	}
 }
 
+unsigned int field_word(const struct field *f, const struct event *e)
+{
+	return f->word ? f->word(e) : member(f, e);
+}
+
 bool field_read(const struct field *f, const struct line *l, uint32_t held, struct value *v)
 {
 	uint64_t n;
@@ -314,9 +317,9 @@ bool field_read(const struct field *f, const struct line *l, uint32_t held, stru
 		return false;
 	if (f->get)
 		return f->get(l, v);
-	n = member(f, l->e);
 	if (f->words)
-		return value_set_word(v, f->words, n);
+		return value_set_word(v, f->words, field_word(f, l->e));
+	n = member(f, l->e);
 	value_set_number(v, n);
 	return n || !(f->needs & NEED_NONZERO);
 }

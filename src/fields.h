@@ -28,13 +28,21 @@ struct field {
 	uint32_t kinds;	 /* 1 << enum event_kind: events that have it */
 	uint16_t offset; /* without get: an unsigned member of struct event */
 	uint16_t size;
-	const struct words *words; /* whose words the member's numbers stand for, NULL: a number */
+	/* A number that stands for one of these: the member, or what this returns. */
+	const struct words *words;
+	unsigned int (*word)(const struct event *e);
 	/* The value, false: absent. Only called when kinds and needs hold. */
 	bool (*get)(const struct line *l, struct value *v);
 	const char *help;
 };
 
 #define FIELD_CNT_MAX 64
+
+/*
+ * In needs, where it is always held: the value depends on nothing but the owner, the network
+ * namespace and strings of the line. These rows follow each other.
+ */
+#define FIELD_KEPT 64
 
 extern const struct field fields[];
 extern const size_t field_cnt;
@@ -45,7 +53,10 @@ uint32_t field_needs_held(const struct event *e);
 /* The value of @f in @l, whose kind has this field; false: it is absent, and @v undefined. @v points into @l and itself. */
 bool field_read(const struct field *f, const struct line *l, uint32_t held, struct value *v);
 
-/* The same of any event. */
+/* Which of f->words; there may be no such one. */
+unsigned int field_word(const struct field *f, const struct event *e);
+
+/* field_read() of any event. */
 static inline bool field_get(const struct field *f, const struct line *l, struct value *v)
 {
 	uint32_t kind = l->e->kind;

@@ -13,7 +13,7 @@ struct json;
 struct json *json_new(void); /* NULL: out of memory */
 void json_free(struct json *j); /* NULL is fine */
 
-void json_line(const struct json *j, struct buf *b, const struct line *l);
+void json_line(struct json *j, struct buf *b, const struct line *l);
 void json_summary(struct buf *b, uint64_t utc_ns, const struct summary *s);
 
 #endif

@@ -125,6 +125,12 @@ static const struct word tcp_states[] = {
 };
 /* clang-format on */
 
+/* By IPPROTO_*. */
+static const struct word protos[] = {
+	[IPPROTO_TCP] = WORD("tcp"),
+	[IPPROTO_UDP] = WORD("udp"),
+};
+
 const struct words names_kinds = WORDS(kinds);
 const struct words names_attrs = WORDS(attrs);
 const struct words names_directions = WORDS(directions);
@@ -134,6 +140,7 @@ const struct words names_close_reasons = WORDS(close_reasons);
 const struct words names_lost_reasons = WORDS(lost_reasons);
 const struct words names_classes = WORDS(classes);
 const struct words names_tcp_states = WORDS(tcp_states);
+const struct words names_protos = WORDS(protos);
 
 static const char *text_of(const struct words *t, unsigned int i)
 {
@@ -201,7 +208,7 @@ const char *names_socket_state(unsigned int proto, unsigned int state)
 
 const char *names_proto(unsigned int proto)
 {
-	return proto == IPPROTO_TCP ? "tcp" : proto == IPPROTO_UDP ? "udp" : NULL;
+	return text_of(&names_protos, proto);
 }
 
 const char *names_errno(int err)

@@ -13,40 +13,21 @@ const char put_pairs[200] = "0001020304050607080910111213141516171819"
 			    "6061626364656667686970717273747576777879"
 			    "8081828384858687888990919293949596979899";
 
-const uint64_t put_powers[PUT_U64_MAX] = {
-	0,
-	10,
-	100,
-	1000,
-	10000,
-	100000,
-	1000000,
-	10000000,
-	100000000,
-	1000000000,
-	10000000000,
-	100000000000,
-	1000000000000,
-	10000000000000,
-	100000000000000,
-	1000000000000000,
-	10000000000000000,
-	100000000000000000,
-	1000000000000000000,
-	10000000000000000000ULL,
-};
-
-char *put_u64(char *p, uint64_t n)
+char *put_above_10000(char *p, uint64_t n)
 {
-	unsigned int cnt = u64_digits(n);
-	char *end = p + cnt;
+	uint32_t last = n % 10000;
 
-	for (; n > UINT32_MAX; n /= 100) {
-		cnt -= 2;
-		memcpy(p + cnt, &put_pairs[n % 100 * 2], 2);
-	}
-	put_digits(p, n, cnt);
-	return end;
+	p = put_u64(p, n / 10000);
+	return put_digits(p, last, 4);
+}
+
+unsigned int u64_digits(uint64_t n)
+{
+	unsigned int cnt = 1;
+
+	for (; n >= 10000; n /= 10000)
+		cnt += 4;
+	return cnt + (n >= 10) + (n >= 100) + (n >= 1000);
 }
 
 char *put_utc(char *p, uint64_t utc_ns)
@@ -104,35 +85,39 @@ static char *put_group(char *p, unsigned int n)
 	return p;
 }
 
-/* The longest run of two or more zero groups, the first of equal ones; *len 0: there is none. */
-static int ipv6_zero_run(const unsigned int *groups, int *len)
+/*
+ * The longest run of two or more zero groups, the first of equal ones; *len 0: there is none. Bit i
+ * of @zeros: group i is zero; of run: so are all that follow it, as many as have been counted.
+ */
+static int ipv6_zero_run(unsigned int zeros, int *len)
 {
-	int best = -1, run = 0;
+	unsigned int longest = 0;
 
 	*len = 0;
-	for (int i = 0; i < IPV6_GROUPS; i++) {
-		run = groups[i] ? 0 : run + 1;
-		if (run >= 2 && run > *len) {
-			*len = run;
-			best = i + 1 - run;
-		}
+	for (unsigned int run = zeros; run; run &= zeros >> *len) {
+		longest = run;
+		++*len;
 	}
-	return best;
+	if (*len < 2)
+		*len = 0;
+	return *len ? __builtin_ctz(longest) : -1;
 }
 
 static char *put_ipv6(char *p, const uint8_t *addr)
 {
 	static const uint8_t mapped[12] = { [10] = 0xff, [11] = 0xff };
-	unsigned int groups[IPV6_GROUPS];
+	unsigned int groups[IPV6_GROUPS], zeros = 0;
 	int zero_at, zero_len;
 
 	if (!memcmp(addr, mapped, sizeof(mapped))) {
 		memcpy(p, "::ffff:", 7);
 		return put_ipv4(p + 7, addr + 12);
 	}
-	for (int i = 0; i < IPV6_GROUPS; i++)
+	for (int i = 0; i < IPV6_GROUPS; i++) {
 		groups[i] = addr[2 * i] << 8 | addr[2 * i + 1];
-	zero_at = ipv6_zero_run(groups, &zero_len);
+		zeros |= !groups[i] << i;
+	}
+	zero_at = ipv6_zero_run(zeros, &zero_len);
 	for (int i = 0; i < IPV6_GROUPS; i++) {
 		if (i == zero_at) {
 			*p++ = ':';

@@ -19,8 +19,6 @@
 #define PUT_TEXT_MAX 4 /* bytes that put_text() makes of one */
 #define PUT_JSON_MAX 6
 
-/* 2^64 has 20 digits. */
-extern const uint64_t put_powers[PUT_U64_MAX];
 extern const char put_pairs[200];
 
 static inline char *put_char(char *p, char c)
@@ -41,7 +39,19 @@ static inline char *put_str(char *p, const char *s)
 	return put_bytes(p, s, strlen(s));
 }
 
-/* The last @cnt digits of @n. */
+_Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "put_u64() shifts digits in a register");
+
+/* Four digits of @n below 10000, the first in the lowest byte. */
+static inline uint32_t put_four(uint32_t n)
+{
+	uint16_t high, low;
+
+	memcpy(&high, &put_pairs[n / 100 * 2], 2);
+	memcpy(&low, &put_pairs[n % 100 * 2], 2);
+	return high | (uint32_t)low << 16;
+}
+
+/* The last @cnt digits of @n, with zeros in front; for a @cnt that the compiler knows. */
 static inline char *put_digits(char *p, uint32_t n, unsigned int cnt)
 {
 	char *end = p + cnt;
@@ -55,15 +65,25 @@ static inline char *put_digits(char *p, uint32_t n, unsigned int cnt)
 	return end;
 }
 
-/* The digits of the number of bits are a guess that is one too low at most. */
-static inline unsigned int u64_digits(uint64_t n)
+/* Without a loop or a branch on the digits: a third of dividing until nothing is left. */
+static inline char *put_below_10000(char *p, uint32_t n)
 {
-	unsigned int guess = (64 - __builtin_clzll(n | 1)) * 1233 >> 12;
+	unsigned int zeros = (n < 1000) + (n < 100) + (n < 10);
+	uint32_t digits = put_four(n) >> 8 * zeros;
 
-	return guess + (n >= put_powers[guess]);
+	memcpy(p, &digits, sizeof(digits));
+	return p + sizeof(digits) - zeros;
 }
 
-char *put_u64(char *p, uint64_t n);
+char *put_above_10000(char *p, uint64_t n);
+
+static inline char *put_u64(char *p, uint64_t n)
+{
+	return n < 10000 ? put_below_10000(p, n) : put_above_10000(p, n);
+}
+
+/* How many put_u64() puts. */
+unsigned int u64_digits(uint64_t n);
 
 /* RFC 3339, UTC, nanoseconds: 2026-11-22T23:43:37.123456789Z */
 char *put_utc(char *p, uint64_t utc_ns);
