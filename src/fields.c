@@ -22,15 +22,8 @@
 #define OPEN (1u << EVENT_ESTABLISHED | 1u << EVENT_ACCEPT | CLOSE)
 #define LINES ((1u << EVENT_SUMMARY) - 1)
 #define ALL (LINES & ~LOST) /* of a socket */
-_Static_assert(EVENT_SUMMARY + 1 == EVENT_KIND_CNT, "summary is no line, and the last kind");
-
-#define NEED_OWNER 1  /* the owner is known */
-#define NEED_LOCAL 2  /* the local address and port are known */
-#define NEED_REMOTE 4 /* there is a remote side */
-#define NEED_TCP 8
-#define NEED_NONZERO 16 /* 0 says: not known */
-#define NEED_TOTALS 32	/* the kernel has counted */
 #define KEPT FIELD_KEPT
+_Static_assert(EVENT_SUMMARY + 1 == EVENT_KIND_CNT, "summary is no line, and the last kind");
 
 static bool get_ts(const struct line *l, struct value *v)
 {
@@ -42,70 +35,6 @@ static bool get_ts(const struct line *l, struct value *v)
 static bool get_ipv(const struct line *l, struct value *v)
 {
 	return value_set_number(v, l->e->ipv) && (v->number == 4 || v->number == 6);
-}
-
-static bool get_comm(const struct line *l, struct value *v)
-{
-	return value_set_comm(v, l->e->owner.comm);
-}
-
-static bool get_exe(const struct line *l, struct value *v)
-{
-	return value_set_str(v, l->exe);
-}
-
-static bool get_cgroup(const struct line *l, struct value *v)
-{
-	return value_set_str(v, l->cgroup);
-}
-
-static bool get_container(const struct line *l, struct value *v)
-{
-	return value_set_str(v, l->container);
-}
-
-static unsigned int lclass(const struct event *e)
-{
-	return port_class_of(e->lport);
-}
-
-static unsigned int rclass(const struct event *e)
-{
-	return port_class_of(e->rport);
-}
-
-static bool get_laddr(const struct line *l, struct value *v)
-{
-	return value_set_address(v, l->e->laddr, l->e->ipv);
-}
-
-static bool get_raddr(const struct line *l, struct value *v)
-{
-	return value_set_address(v, l->e->raddr, l->e->ipv);
-}
-
-static bool get_lservice(const struct line *l, struct value *v)
-{
-	return value_set_str(v, l->lservice);
-}
-
-static bool get_rservice(const struct line *l, struct value *v)
-{
-	return value_set_str(v, l->rservice);
-}
-
-static bool get_mapped(const struct line *l, struct value *v)
-{
-	v->type = VALUE_BOOLEAN;
-	v->boolean = l->e->flags & EVENT_F_MAPPED;
-	return v->boolean;
-}
-
-static bool get_mptcp(const struct line *l, struct value *v)
-{
-	v->type = VALUE_BOOLEAN;
-	v->boolean = l->e->flags & EVENT_F_MPTCP;
-	return v->boolean;
 }
 
 static bool has_local(const struct event *e)
@@ -144,11 +73,6 @@ static bool get_reason(const struct line *l, struct value *v)
 	return value_set_word(v, &names_close_reasons, l->e->reason);
 }
 
-static bool get_closer_comm(const struct line *l, struct value *v)
-{
-	return l->e->closer_pid && value_set_comm(v, l->e->closer_comm);
-}
-
 static bool get_error(const struct line *l, struct value *v)
 {
 	const char *name = names_errno(l->e->error);
@@ -160,11 +84,6 @@ static bool get_error(const struct line *l, struct value *v)
 	/* One of the kernel's own, which libc does not know. */
 	snprintf(v->scratch, sizeof(v->scratch), "%u", l->e->error);
 	return value_set_string(v, v->scratch);
-}
-
-static bool get_peer_comm(const struct line *l, struct value *v)
-{
-	return l->e->peer_pid && value_set_comm(v, l->e->peer_comm);
 }
 
 static bool get_state(const struct line *l, struct value *v)
@@ -186,20 +105,28 @@ static bool get_count(const struct line *l, struct value *v)
 #define FIELD(n, t, w, k, need, text)                                                              \
 	.name = #n, .key = ",\"" #n "\":", .key_len = sizeof(",\"" #n "\":") - 1, .type = t,       \
 	.width = w, .kinds = k, .needs = need, .help = text
+#define AT(member) .offset = offsetof(struct event, member)
 #define STRING(n, w, k, need, getter, text)                                                        \
-	{ FIELD(n, FIELD_STRING, w, k, need, text), .get = getter }
+	{ FIELD(n, FIELD_STRING, w, k, need, text), .from = FROM_GET, .get = getter }
 #define NUMBER(n, w, k, need, getter, text)                                                        \
-	{ FIELD(n, FIELD_NUMBER, w, k, need, text), .get = getter }
-#define BOOLEAN(n, w, k, need, getter, text)                                                       \
-	{ FIELD(n, FIELD_BOOLEAN, w, k, need, text), .get = getter }
+	{ FIELD(n, FIELD_NUMBER, w, k, need, text), .from = FROM_GET, .get = getter }
+#define BOOLEAN(n, w, k, need, text)                                                               \
+	{ FIELD(n, FIELD_BOOLEAN, w, k, need, text), .from = FROM_NEED }
 #define MEMBER(n, w, k, need, member, text)                                                        \
-	{ FIELD(n, FIELD_NUMBER, w, k, need, text), .offset = offsetof(struct event, member),      \
-	  .size = sizeof(((struct event *)NULL)->member) }
+	{ FIELD(n, FIELD_NUMBER, w, k, need, text), AT(member),                                    \
+	  .from = sizeof(((struct event *)NULL)->member) }
+#define COMM(n, w, k, need, member, text)                                                          \
+	{ FIELD(n, FIELD_STRING, w, k, need, text), AT(member), .from = FROM_COMM }
+#define ADDRESS(n, w, k, need, member, text)                                                       \
+	{ FIELD(n, FIELD_STRING, w, k, need, text), AT(member), .from = FROM_ADDRESS }
+#define NAME(n, w, k, need, text)                                                                  \
+	{ FIELD(n, FIELD_STRING, w, k, need, text), .from = FROM_LINE,                             \
+	  .offset = offsetof(struct line, n) }
 #define WORD(n, w, k, need, member, table, text)                                                   \
-	{ FIELD(n, FIELD_STRING, w, k, need, text), .offset = offsetof(struct event, member),      \
-	  .size = sizeof(((struct event *)NULL)->member), .words = &table }
-#define CLASS(n, w, k, need, getter, text)                                                         \
-	{ FIELD(n, FIELD_STRING, w, k, need, text), .words = &names_classes, .word = getter }
+	{ FIELD(n, FIELD_STRING, w, k, need, text), AT(member), .from = FROM_WORD, .words = &table }
+#define CLASS(n, w, k, need, member, text)                                                         \
+	{ FIELD(n, FIELD_STRING, w, k, need, text), AT(member), .from = FROM_PORT_CLASS,           \
+	  .words = &names_classes }
 /* clang-format on */
 
 /* clang-format off: one row a field, in the order of the manual */
@@ -213,23 +140,23 @@ const struct field fields[] = {
 	MEMBER(tid, 6, ALL, NEED_OWNER | KEPT | NEED_NONZERO, owner.tid, "its thread"),
 	MEMBER(ppid, 6, ALL, NEED_OWNER | KEPT, owner.ppid, "its parent"),
 	MEMBER(uid, 5, ALL, NEED_OWNER | KEPT, owner.uid, "its user"),
-	STRING(comm, 8, ALL, NEED_OWNER | KEPT, get_comm, "its name"),
-	STRING(exe, 20, ALL, NEED_OWNER | KEPT, get_exe, "path of its executable"),
-	STRING(cgroup, 24, ALL, NEED_OWNER | KEPT, get_cgroup, "its cgroup v2 path"),
-	STRING(container, 12, ALL, NEED_OWNER | KEPT, get_container, "the container named by that path"),
+	COMM(comm, 8, ALL, NEED_OWNER | KEPT, owner.comm, "its name"),
+	NAME(exe, 20, ALL, NEED_OWNER | KEPT, "path of its executable"),
+	NAME(cgroup, 24, ALL, NEED_OWNER | KEPT, "its cgroup v2 path"),
+	NAME(container, 12, ALL, NEED_OWNER | KEPT, "the container named by that path"),
 	MEMBER(netns, 10, ALL, NEED_NONZERO | KEPT, netns, "inode of the network namespace"),
 	WORD(attr, 8, ALL, 0, attr, names_attrs, "how the owner is known"),
-	STRING(laddr, 15, ALL, NEED_LOCAL, get_laddr, "local address"),
+	ADDRESS(laddr, 15, ALL, NEED_LOCAL, laddr, "local address"),
 	MEMBER(lport, 5, ALL, NEED_LOCAL, lport, "local port"),
-	STRING(raddr, 15, ALL, NEED_REMOTE, get_raddr, "remote address"),
+	ADDRESS(raddr, 15, ALL, NEED_REMOTE, raddr, "remote address"),
 	MEMBER(rport, 5, ALL, NEED_REMOTE, rport, "remote port"),
-	CLASS(lclass, 10, ALL, NEED_LOCAL, lclass, "local: well-known, registered, private"),
-	CLASS(rclass, 10, ALL, NEED_REMOTE, rclass, "remote: well-known, registered, private"),
-	STRING(lservice, 8, ALL, NEED_LOCAL, get_lservice, "service name of the local port"),
-	STRING(rservice, 8, ALL, NEED_REMOTE, get_rservice, "service name of the remote port"),
+	CLASS(lclass, 10, ALL, NEED_LOCAL, lport, "local: well-known, registered, private"),
+	CLASS(rclass, 10, ALL, NEED_REMOTE, rport, "remote: well-known, registered, private"),
+	NAME(lservice, 8, ALL, NEED_LOCAL, "service name of the local port"),
+	NAME(rservice, 8, ALL, NEED_REMOTE, "service name of the remote port"),
 	WORD(lorigin, 7, ALL, NEED_LOCAL, lorigin, names_lorigins, "who chose the port: dynamic or bound"),
-	BOOLEAN(mapped, 6, ALL, 0, get_mapped, "true: an IPv4 peer of an IPv6 socket"),
-	BOOLEAN(mptcp, 6, ALL, 0, get_mptcp, "true: MPTCP; the addresses are its first path's"),
+	BOOLEAN(mapped, 6, ALL, NEED_MAPPED, "true: an IPv4 peer of an IPv6 socket"),
+	BOOLEAN(mptcp, 6, ALL, NEED_MPTCP, "true: MPTCP; the addresses are its first path's"),
 	WORD(direction, 9, ALL, 0, direction, names_directions, "out or in"),
 	STRING(service, 8, ALL, 0, get_service, "service name of the server side's port"),
 	MEMBER(handshake_us, 12, TIMED, NEED_TCP | NEED_NONZERO, handshake_us,
@@ -247,12 +174,12 @@ const struct field fields[] = {
 	MEMBER(rtt_us, 6, CLOSE | EXISTING, NEED_TCP | NEED_NONZERO, rtt_us,
 	       "smoothed round-trip time"),
 	STRING(reason, 14, CLOSE | LOST, 0, get_reason, "why it was closed; why events were lost"),
-	MEMBER(closer_pid, 10, CLOSE, NEED_NONZERO, closer_pid, "who closed it, if not the owner"),
-	STRING(closer_comm, 11, CLOSE, 0, get_closer_comm, "the name of that process"),
+	MEMBER(closer_pid, 10, CLOSE, NEED_CLOSER, closer_pid, "who closed it, if not the owner"),
+	COMM(closer_comm, 11, CLOSE, NEED_CLOSER, closer_comm, "the name of that process"),
 	STRING(error, 12, FAIL | SEND, 0, get_error, "name of the errno"),
 	WORD(phase, 9, FAIL, 0, phase, names_phases, "how far it came: local, handshake, cancelled"),
-	MEMBER(peer_pid, 8, OPEN, NEED_NONZERO, peer_pid, "process at the other end, if here"),
-	STRING(peer_comm, 10, OPEN, 0, get_peer_comm, "the name of that process"),
+	MEMBER(peer_pid, 8, OPEN, NEED_PEER, peer_pid, "process at the other end, if here"),
+	COMM(peer_comm, 10, OPEN, NEED_PEER, peer_comm, "the name of that process"),
 	STRING(state, 10, EXISTING, 0, get_state, "as ss spells it"),
 	WORD(old_state, 10, STATE, 0, old_state, names_tcp_states, "TCP state before"),
 	WORD(new_state, 10, STATE, 0, new_state, names_tcp_states, "TCP state after"),
@@ -275,51 +202,18 @@ static bool has_totals(const struct event *e)
 	       (e->flags & EVENT_F_REMOTE && (e->tx_packets || e->rx_packets));
 }
 
+static uint32_t need_if(bool is, uint32_t need)
+{
+	return is ? need : 0;
+}
+
 uint32_t field_needs_held(const struct event *e)
 {
-	return KEPT | NEED_NONZERO | (e->owner.pid ? NEED_OWNER : 0) | (has_local(e) ? NEED_LOCAL : 0) |
-	       (e->flags & EVENT_F_REMOTE ? NEED_REMOTE : 0) |
-	       (e->proto == IPPROTO_TCP ? NEED_TCP : 0) | (has_totals(e) ? NEED_TOTALS : 0);
-}
-
-static uint64_t member(const struct field *f, const struct event *e)
-{
-	const char *p = (const char *)e + f->offset;
-	uint64_t u64;
-	uint32_t u32;
-	uint16_t u16;
-
-	switch (f->size) {
-	case sizeof(u64):
-		memcpy(&u64, p, sizeof(u64));
-		return u64;
-	case sizeof(u32):
-		memcpy(&u32, p, sizeof(u32));
-		return u32;
-	case sizeof(u16):
-		memcpy(&u16, p, sizeof(u16));
-		return u16;
-	default:
-		return *(const uint8_t *)p;
-	}
-}
-
-unsigned int field_word(const struct field *f, const struct event *e)
-{
-	return f->word ? f->word(e) : member(f, e);
-}
-
-bool field_read(const struct field *f, const struct line *l, uint32_t held, struct value *v)
-{
-	uint64_t n;
-
-	if (f->needs & ~held)
-		return false;
-	if (f->get)
-		return f->get(l, v);
-	if (f->words)
-		return value_set_word(v, f->words, field_word(f, l->e));
-	n = member(f, l->e);
-	value_set_number(v, n);
-	return n || !(f->needs & NEED_NONZERO);
+	return FIELD_KEPT | NEED_NONZERO | need_if(e->owner.pid, NEED_OWNER) |
+	       need_if(has_local(e), NEED_LOCAL) |
+	       need_if(e->flags & EVENT_F_REMOTE, NEED_REMOTE) |
+	       need_if(e->proto == IPPROTO_TCP, NEED_TCP) | need_if(has_totals(e), NEED_TOTALS) |
+	       need_if(e->flags & EVENT_F_MAPPED, NEED_MAPPED) |
+	       need_if(e->flags & EVENT_F_MPTCP, NEED_MPTCP) | need_if(e->peer_pid, NEED_PEER) |
+	       need_if(e->kind == EVENT_CLOSE && e->closer_pid, NEED_CLOSER);
 }

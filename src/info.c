@@ -54,7 +54,7 @@ static char *put_two(char *p, uint64_t n, char unit, uint64_t rest, char small)
 	p = put_char(p, unit);
 	if (n >= 10)
 		return p;
-	p = put_digits(p, rest, 2);
+	p = put_2_digits(p, rest);
 	return put_char(p, small);
 }
 

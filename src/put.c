@@ -15,10 +15,7 @@ const char put_pairs[200] = "0001020304050607080910111213141516171819"
 
 char *put_above_10000(char *p, uint64_t n)
 {
-	uint32_t last = n % 10000;
-
-	p = put_u64(p, n / 10000);
-	return put_digits(p, last, 4);
+	return put_4_digits(put_u64(p, n / 10000), n % 10000);
 }
 
 unsigned int u64_digits(uint64_t n)
@@ -36,6 +33,7 @@ char *put_utc(char *p, uint64_t utc_ns)
 	static char text[sizeof("2026-11-22T23:43:37.")];
 	static uint64_t text_sec;
 	uint64_t sec = utc_ns / NS_PER_SEC;
+	uint32_t ns;
 
 	if (sec != text_sec || !text[0]) {
 		time_t t = sec;
@@ -45,44 +43,60 @@ char *put_utc(char *p, uint64_t utc_ns)
 		strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%S.", &tm);
 		text_sec = sec;
 	}
+	ns = utc_ns % NS_PER_SEC;
 	p = put_bytes(p, text, sizeof(text) - 1);
-	p = put_digits(p, utc_ns % NS_PER_SEC, 9);
+	p = put_char(p, '0' + ns / 100000000);
+	p = put_4_digits(p, ns / 10000 % 10000);
+	p = put_4_digits(p, ns % 10000);
 	return put_char(p, 'Z');
 }
 
-static char *put_byte(char *p, unsigned int n)
+/* Three digits at most, and how many. */
+struct octet {
+	char text[3];
+	uint8_t len;
+};
+
+/* clang-format off */
+#define ONE(n) { { '0' + (n) }, 1 }
+#define TWO(n) { { '0' + (n) / 10, '0' + (n) % 10 }, 2 }
+#define THREE(n) { { '0' + (n) / 100, '0' + (n) / 10 % 10, '0' + (n) % 10 }, 3 }
+#define TEN(of, n) of(n), of(n + 1), of(n + 2), of(n + 3), of(n + 4), of(n + 5), of(n + 6),         \
+	of(n + 7), of(n + 8), of(n + 9)
+#define FIFTY(of, n) TEN(of, n), TEN(of, n + 10), TEN(of, n + 20), TEN(of, n + 30), TEN(of, n + 40)
+/* clang-format on */
+
+static const struct octet octets[256] = {
+	TEN(ONE, 0),	   TEN(TWO, 10),      TEN(TWO, 20),	 TEN(TWO, 30),
+	TEN(TWO, 40),	   FIFTY(TWO, 50),    FIFTY(THREE, 100), FIFTY(THREE, 150),
+	FIFTY(THREE, 200), THREE(250), THREE(251), THREE(252), THREE(253), THREE(254), THREE(255),
+};
+
+static char *put_octet(char *p, uint8_t n)
 {
-	if (n >= 100) {
-		*p++ = '0' + n / 100;
-		n %= 100;
-		memcpy(p, &put_pairs[n * 2], 2);
-		return p + 2;
-	}
-	if (n >= 10) {
-		memcpy(p, &put_pairs[n * 2], 2);
-		return p + 2;
-	}
-	*p++ = '0' + n;
-	return p;
+	memcpy(p, &octets[n], sizeof(octets[n]));
+	return p + octets[n].len;
 }
 
 static char *put_ipv4(char *p, const uint8_t *addr)
 {
-	for (int i = 0; i < 4; i++) {
-		if (i)
-			*p++ = '.';
-		p = put_byte(p, addr[i]);
-	}
-	return p;
+	p = put_char(put_octet(p, addr[0]), '.');
+	p = put_char(put_octet(p, addr[1]), '.');
+	p = put_char(put_octet(p, addr[2]), '.');
+	return put_octet(p, addr[3]);
 }
 
 static char *put_group(char *p, unsigned int n)
 {
 	static const char hex[] = "0123456789abcdef";
+	const char digits[] = { hex[n >> 12], hex[n >> 8 & 15], hex[n >> 4 & 15], hex[n & 15] };
+	unsigned int zeros = (n < 0x1000) + (n < 0x100) + (n < 0x10);
+	uint32_t all;
 
-	for (int shift = (31 - __builtin_clz(n | 1)) & ~3; shift >= 0; shift -= 4)
-		*p++ = hex[n >> shift & 15];
-	return p;
+	memcpy(&all, digits, sizeof(all));
+	all >>= 8 * zeros;
+	memcpy(p, &all, sizeof(all));
+	return p + sizeof(all) - zeros;
 }
 
 /*

@@ -42,7 +42,7 @@ static inline char *put_str(char *p, const char *s)
 _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "put_u64() shifts digits in a register");
 
 /* Four digits of @n below 10000, the first in the lowest byte. */
-static inline uint32_t put_four(uint32_t n)
+static inline uint32_t put_digits(uint32_t n)
 {
 	uint16_t high, low;
 
@@ -51,25 +51,32 @@ static inline uint32_t put_four(uint32_t n)
 	return high | (uint32_t)low << 16;
 }
 
-/* The last @cnt digits of @n, with zeros in front; for a @cnt that the compiler knows. */
-static inline char *put_digits(char *p, uint32_t n, unsigned int cnt)
+/* So many digits, with zeros in front. */
+static inline char *put_4_digits(char *p, uint32_t n)
 {
-	char *end = p + cnt;
+	uint32_t digits = put_digits(n);
 
-	for (; cnt >= 2; cnt -= 2) {
-		memcpy(p + cnt - 2, &put_pairs[n % 100 * 2], 2);
-		n /= 100;
-	}
-	if (cnt)
-		*p = '0' + n % 10;
-	return end;
+	return put_bytes(p, &digits, sizeof(digits));
+}
+
+static inline char *put_2_digits(char *p, uint32_t n)
+{
+	return put_bytes(p, &put_pairs[n * 2], 2);
+}
+
+static inline char *put_3_digits(char *p, uint32_t n)
+{
+	uint32_t digits = put_digits(n) >> 8;
+
+	memcpy(p, &digits, sizeof(digits));
+	return p + 3;
 }
 
 /* Without a loop or a branch on the digits: a third of dividing until nothing is left. */
 static inline char *put_below_10000(char *p, uint32_t n)
 {
 	unsigned int zeros = (n < 1000) + (n < 100) + (n < 10);
-	uint32_t digits = put_four(n) >> 8 * zeros;
+	uint32_t digits = put_digits(n) >> 8 * zeros;
 
 	memcpy(p, &digits, sizeof(digits));
 	return p + sizeof(digits) - zeros;

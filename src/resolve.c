@@ -78,15 +78,15 @@ void resolver_add_exe(struct resolver *r, const struct exe_record *record, size_
 
 void resolver_line(struct resolver *r, const struct event *e, struct line *l)
 {
-	const struct cgroup_names *cgroup;
+	const struct cgroup_names *cgroup = cgroup_paths_get(r->cgroups, e->owner.cgroup_id);
 
-	memset(l, 0, sizeof(*l));
-	l->e = e;
-	l->utc_ns = clock_utc(&r->clock, e->ts_ns);
-	l->exe = exes_get(r->exes, e->owner.exe_key);
-	cgroup = cgroup_paths_get(r->cgroups, e->owner.cgroup_id);
-	l->cgroup = cgroup->path;
-	l->container = cgroup->container;
+	*l = (struct line){
+		.e = e,
+		.utc_ns = clock_utc(&r->clock, e->ts_ns),
+		.exe = exes_get(r->exes, e->owner.exe_key),
+		.cgroup = cgroup->path,
+		.container = cgroup->container,
+	};
 	if (!r->services)
 		return;
 	if (e->lport)

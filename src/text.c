@@ -70,7 +70,7 @@ static char *put_time(struct text *t, char *p, const struct line *l)
 		t->sec = sec;
 	}
 	p = put_bytes(p, t->clock, sizeof(t->clock) - 1);
-	return put_digits(p, l->utc_ns % NS_PER_SEC / NS_PER_MS, 3);
+	return put_3_digits(p, l->utc_ns % NS_PER_SEC / NS_PER_MS);
 }
 
 static char *put_endpoint(char *p, const uint8_t *addr, unsigned int ipv, uint16_t port)

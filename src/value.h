@@ -47,6 +47,13 @@ static inline bool value_set_number(struct value *v, uint64_t number)
 	return true;
 }
 
+static inline bool value_set_true(struct value *v)
+{
+	v->type = VALUE_BOOLEAN;
+	v->boolean = true;
+	return true;
+}
+
 static inline bool value_set_word(struct value *v, const struct words *t, unsigned int i)
 {
 	const struct word *w = word_of(t, i);
