@@ -331,6 +331,8 @@ static int trace_open(struct trace *t, const struct services *services)
 	err = err ?: loop_open(t);
 	if (err)
 		return err;
+	if (!output_wants_paths(t->output))
+		resolver_leave_paths(t->resolver);
 	t->sweep_period_ns = period < SWEEP_MIN_NS ? SWEEP_MIN_NS :
 			     period > SWEEP_MAX_NS ? SWEEP_MAX_NS :
 						     period;

@@ -15,6 +15,11 @@ static void close_text(void *state)
 	text_free(state);
 }
 
+static bool text_paths(const void *state)
+{
+	return text_wants_paths(state);
+}
+
 static void put_text_header(void *state, struct buf *b)
 {
 	text_header(state, b);
@@ -53,6 +58,7 @@ const struct format formats[] = {
 		.name = "text",
 		.open = open_text,
 		.close = close_text,
+		.wants_paths = text_paths,
 		.header = put_text_header,
 		.line = put_text_line,
 	},

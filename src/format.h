@@ -14,6 +14,7 @@ struct format {
 	const char *name;
 	void *(*open)(const char *columns, bool color); /* the others' state; NULL and errno */
 	void (*close)(void *state);
+	bool (*wants_paths)(const void *state); /* of line.h; NULL: it does */
 	void (*header)(void *state, struct buf *b);
 	void (*line)(void *state, struct buf *b, const struct line *l); /* never NULL */
 	void (*summary)(void *state, struct buf *b, uint64_t utc_ns, const struct summary *s);

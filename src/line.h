@@ -12,8 +12,9 @@ struct line {
 	const struct event *e; /* never NULL; kind already checked against EVENT_KIND_CNT */
 	uint64_t utc_ns;       /* CLOCK_REALTIME of e->ts_ns */
 	/* Strings live as long as the call; empty: not known or not wanted. Hostile until escaped. */
-	struct str exe;	      /* path of the owner's executable */
-	struct str cgroup;    /* path in the v2 hierarchy, beginning with '/' */
+	/* The paths, none when the format does not want them. */
+	struct str exe;	      /* of the owner's executable */
+	struct str cgroup;    /* in the v2 hierarchy, beginning with '/' */
 	struct str container; /* the id in that path */
 	struct str lservice;  /* service names of the two ports, none with -n */
 	struct str rservice;

@@ -154,6 +154,11 @@ static int appended(struct output *o)
 	return o->buf.len >= FLUSH_AT ? output_flush(o) : 0;
 }
 
+bool output_wants_paths(const struct output *o)
+{
+	return !o->format->wants_paths || o->format->wants_paths(o->state);
+}
+
 int output_line(struct output *o, const struct line *l)
 {
 	if (o->err)

@@ -26,6 +26,8 @@ struct output_opts {
 struct output;
 
 int output_open(struct output **out, const struct output_opts *opts);
+/* Do its lines show the paths of struct line? */
+bool output_wants_paths(const struct output *o);
 int output_line(struct output *o, const struct line *l);
 int output_summary(struct output *o, uint64_t utc_ns, const struct summary *s);
 int output_flush(struct output *o);

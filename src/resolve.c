@@ -17,6 +17,7 @@ struct resolver {
 	struct clock clock;
 	struct exes *exes;
 	struct cgroup_paths *cgroups;
+	bool no_paths;
 };
 
 int resolver_open(struct resolver **out, const struct services *services)
@@ -53,6 +54,11 @@ void resolver_close(struct resolver *r)
 	free(r);
 }
 
+void resolver_leave_paths(struct resolver *r)
+{
+	r->no_paths = true;
+}
+
 int resolver_clock_fd(const struct resolver *r)
 {
 	return clock_fd(&r->clock);
@@ -70,23 +76,26 @@ uint64_t resolver_utc(const struct resolver *r, uint64_t monotonic_ns)
 
 void resolver_add_exe(struct resolver *r, const struct exe_record *record, size_t size)
 {
-	int err = exes_add(r->exes, record, size);
+	int err = r->no_paths ? 0 : exes_add(r->exes, record, size);
 
 	if (err)
 		log_debug("a record of an executable is lost: %s", strerror(-err));
 }
 
+static void find_paths(struct resolver *r, const struct owner *o, struct line *l)
+{
+	const struct cgroup_names *cgroup = cgroup_paths_get(r->cgroups, o->cgroup_id);
+
+	l->exe = exes_get(r->exes, o->exe_key);
+	l->cgroup = cgroup->path;
+	l->container = cgroup->container;
+}
+
 void resolver_line(struct resolver *r, const struct event *e, struct line *l)
 {
-	const struct cgroup_names *cgroup = cgroup_paths_get(r->cgroups, e->owner.cgroup_id);
-
-	*l = (struct line){
-		.e = e,
-		.utc_ns = clock_utc(&r->clock, e->ts_ns),
-		.exe = exes_get(r->exes, e->owner.exe_key),
-		.cgroup = cgroup->path,
-		.container = cgroup->container,
-	};
+	*l = (struct line){ .e = e, .utc_ns = clock_utc(&r->clock, e->ts_ns) };
+	if (!r->no_paths)
+		find_paths(r, &e->owner, l);
 	if (!r->services)
 		return;
 	if (e->lport)

@@ -17,6 +17,9 @@ struct services;
 int resolver_open(struct resolver **out, const struct services *services);
 void resolver_close(struct resolver *r); /* NULL is fine */
 
+/* From now on without the paths of struct line: for who does not show them, a tenth of a text line's time. */
+void resolver_leave_paths(struct resolver *r);
+
 int resolver_clock_fd(const struct resolver *r);
 void resolver_clock_was_set(struct resolver *r);
 uint64_t resolver_utc(const struct resolver *r, uint64_t monotonic_ns);

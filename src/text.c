@@ -165,11 +165,22 @@ static const char *kind_color(unsigned int kind)
 	}
 }
 
-/* In characters; wide and combining ones are not known here. */
-static size_t cell_width(const char *begin, const char *end)
+/* In characters; wide and combining ones are not known here. @end has PUT_SLACK. */
+static size_t cell_width(const char *begin, char *end)
 {
 	size_t width = 0;
+	uint64_t all = 0;
 
+	/* Nearly always ASCII, which eight at a time tell. */
+	memset(end, ' ', sizeof(all));
+	for (const char *p = begin; p < end; p += sizeof(all)) {
+		uint64_t eight;
+
+		memcpy(&eight, p, sizeof(eight));
+		all |= eight;
+	}
+	if (!(all & 0x8080808080808080ULL))
+		return end - begin;
 	for (const char *p = begin; p < end; p++)
 		width += (*p & 0xc0) != 0x80;
 	return width;
@@ -214,8 +225,9 @@ static char *put_number(char *p, const struct column *c, const uint64_t *n, size
 static char *put_cell(struct text *t, const struct column *c, char *p, const struct line *l,
 		      uint32_t held, size_t *debt)
 {
-	struct value v = { .type = VALUE_WORD };
+	bool foreign = c->foreign;
 	char *begin = p;
+	struct value v;
 
 	if (c->composite) {
 		p = c->composite->put(t, p, l);
@@ -226,13 +238,15 @@ static char *put_cell(struct text *t, const struct column *c, char *p, const str
 
 		if (c->right)
 			return put_number(p, c, has ? &v.number : NULL, debt);
-		if (has)
+		if (has) {
 			p = value_put(p, &v, put_text);
+			foreign = v.type == VALUE_STRING;
+		}
 	}
 	if (p == begin)
 		p = put_char(p, '-');
 	/* What is of others may have characters of several bytes. */
-	if (v.type == VALUE_STRING || c->foreign)
+	if (foreign)
 		return put_blanks(p, take_pad(c, cell_width(begin, p), debt));
 	return put_blanks(p, take_pad(c, p - begin, debt));
 }
@@ -248,6 +262,17 @@ static void end_line(struct buf *b, const char *begin, char *p)
 static size_t line_room(const struct text *t, const struct line *l)
 {
 	return t->cnt * CELL_MAX + t->string_cnt * PUT_TEXT_MAX * line_strings(l);
+}
+
+bool text_wants_paths(const struct text *t)
+{
+	for (size_t i = 0; i < t->cnt; i++) {
+		const struct field *f = t->columns[i].field;
+
+		if (f && f->from == FROM_LINE && f->needs & FIELD_KEPT)
+			return true;
+	}
+	return false;
 }
 
 void text_header(struct text *t, struct buf *b)

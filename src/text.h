@@ -21,6 +21,9 @@ struct text;
 struct text *text_new(const char *columns, bool color);
 void text_free(struct text *t); /* NULL is fine */
 
+/* Does a column have one of the paths of struct line? */
+bool text_wants_paths(const struct text *t);
+
 void text_header(struct text *t, struct buf *b);
 void text_line(struct text *t, struct buf *b, const struct line *l);
 

@@ -110,7 +110,10 @@ static int begin(const struct replay *r, const struct variant *v, const char *pa
 	struct output_opts o = { .path = path, .format = v->format, .columns = v->columns };
 	int err = resolver_open(resolver, v->numeric ? NULL : r->services);
 
-	return err ? err : output_open(output, &o);
+	err = err ? err : output_open(output, &o);
+	if (!err && !output_wants_paths(*output))
+		resolver_leave_paths(*resolver);
+	return err;
 }
 
 static uint64_t cpu_ns(void)
