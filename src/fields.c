@@ -154,7 +154,8 @@ const struct field fields[] = {
 	CLASS(rclass, 10, ALL, NEED_REMOTE, rport, "remote: well-known, registered, private"),
 	NAME(lservice, 8, ALL, NEED_LOCAL, "service name of the local port"),
 	NAME(rservice, 8, ALL, NEED_REMOTE, "service name of the remote port"),
-	WORD(lorigin, 7, ALL, NEED_LOCAL, lorigin, names_lorigins, "who chose the port: dynamic or bound"),
+	WORD(lorigin, 7, ALL, NEED_LOCAL, lorigin, names_lorigins,
+	     "who chose the port: dynamic or bound"),
 	BOOLEAN(mapped, 6, ALL, NEED_MAPPED, "true: an IPv4 peer of an IPv6 socket"),
 	BOOLEAN(mptcp, 6, ALL, NEED_MPTCP, "true: MPTCP; the addresses are its first path's"),
 	WORD(direction, 9, ALL, 0, direction, names_directions, "out or in"),
@@ -177,7 +178,8 @@ const struct field fields[] = {
 	MEMBER(closer_pid, 10, CLOSE, NEED_CLOSER, closer_pid, "who closed it, if not the owner"),
 	COMM(closer_comm, 11, CLOSE, NEED_CLOSER, closer_comm, "the name of that process"),
 	STRING(error, 12, FAIL | SEND, 0, get_error, "name of the errno"),
-	WORD(phase, 9, FAIL, 0, phase, names_phases, "how far it came: local, handshake, cancelled"),
+	WORD(phase, 9, FAIL, 0, phase, names_phases,
+	     "how far it came: local, handshake, cancelled"),
 	MEMBER(peer_pid, 8, OPEN, NEED_PEER, peer_pid, "process at the other end, if here"),
 	COMM(peer_comm, 10, OPEN, NEED_PEER, peer_comm, "the name of that process"),
 	STRING(state, 10, EXISTING, 0, get_state, "as ss spells it"),
@@ -190,7 +192,8 @@ const struct field fields[] = {
 };
 /* clang-format on */
 const size_t field_cnt = sizeof(fields) / sizeof(fields[0]);
-_Static_assert(sizeof(fields) / sizeof(fields[0]) <= FIELD_CNT_MAX, "formats have room for so many");
+_Static_assert(sizeof(fields) / sizeof(fields[0]) <= FIELD_CNT_MAX,
+	       "formats have room for so many");
 
 /*
  * UDP keeps none of its own; a listener and what is left of a connection have none. A connection has at
@@ -210,8 +213,7 @@ static uint32_t need_if(bool is, uint32_t need)
 uint32_t field_needs_held(const struct event *e)
 {
 	return FIELD_KEPT | NEED_NONZERO | need_if(e->owner.pid, NEED_OWNER) |
-	       need_if(has_local(e), NEED_LOCAL) |
-	       need_if(e->flags & EVENT_F_REMOTE, NEED_REMOTE) |
+	       need_if(has_local(e), NEED_LOCAL) | need_if(e->flags & EVENT_F_REMOTE, NEED_REMOTE) |
 	       need_if(e->proto == IPPROTO_TCP, NEED_TCP) | need_if(has_totals(e), NEED_TOTALS) |
 	       need_if(e->flags & EVENT_F_MAPPED, NEED_MAPPED) |
 	       need_if(e->flags & EVENT_F_MPTCP, NEED_MPTCP) | need_if(e->peer_pid, NEED_PEER) |

@@ -19,10 +19,10 @@ enum field_type { FIELD_STRING, FIELD_NUMBER, FIELD_BOOLEAN };
 
 /* Where the value is: at the row's offset in struct event, unless something else is said. */
 enum field_from {
-	FROM_GET,	 /* what get() says */
-	FROM_NEED,	 /* true wherever needs hold */
-	FROM_U16 = 2,	 /* a number of that size */
-	FROM_U32 = 4,	 /* in bytes */
+	FROM_GET,     /* what get() says */
+	FROM_NEED,    /* true wherever needs hold */
+	FROM_U16 = 2, /* a number of that size */
+	FROM_U32 = 4, /* in bytes */
 	FROM_U64 = 8,
 	FROM_WORD,	 /* a byte: the number of a word */
 	FROM_PORT_CLASS, /* a port: its class is the number of a word */

@@ -10,7 +10,7 @@
 
 struct json;
 
-struct json *json_new(void); /* NULL: out of memory */
+struct json *json_new(void);	/* NULL: out of memory */
 void json_free(struct json *j); /* NULL is fine */
 
 void json_line(struct json *j, struct buf *b, const struct line *l);

@@ -43,16 +43,20 @@ static size_t place_of(const struct owner *o)
 	return (o->pid ^ o->tid << 16) * 0x9e3779b1U >> (32 - PLACE_BITS);
 }
 
+static bool begins(const char *strings, struct str s)
+{
+	return !s.len || !memcmp(strings, s.ptr, s.len);
+}
+
 static bool is_same(const struct entry *e, const struct line *l)
 {
-	const char *exe = e->strings, *cgroup = exe + e->exe_len, *container = cgroup + e->cgroup_len;
+	const char *exe = e->strings, *cgroup = exe + e->exe_len,
+		   *container = cgroup + e->cgroup_len;
 
 	return e->text_len && !memcmp(&e->owner, &l->e->owner, sizeof(e->owner)) &&
 	       e->netns == l->e->netns && e->exe_len == l->exe.len &&
 	       e->cgroup_len == l->cgroup.len && e->container_len == l->container.len &&
-	       !memcmp(exe, l->exe.ptr, e->exe_len) &&
-	       !memcmp(cgroup, l->cgroup.ptr, e->cgroup_len) &&
-	       !memcmp(container, l->container.ptr, e->container_len);
+	       begins(exe, l->exe) && begins(cgroup, l->cgroup) && begins(container, l->container);
 }
 
 struct str kept_get(const struct kept *k, const struct line *l)

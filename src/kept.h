@@ -12,7 +12,7 @@
 
 struct kept;
 
-struct kept *kept_new(void); /* NULL: out of memory */
+struct kept *kept_new(void);	/* NULL: out of memory */
 void kept_free(struct kept *k); /* NULL is fine */
 
 /* Valid until the next call; empty: none is kept. */

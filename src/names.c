@@ -19,8 +19,14 @@
 #define TCP_NEW_SYN_RECV 12
 
 /* What a copy of WORD_MAX bytes does not need stays zero. */
-#define WORD(s) { s, sizeof(s) - 1 }
-#define WORDS(table) { table, ARRAY_SIZE(table) }
+#define WORD(s)                                                                                    \
+	{                                                                                          \
+		s, sizeof(s) - 1                                                                   \
+	}
+#define WORDS(table)                                                                               \
+	{                                                                                          \
+		table, ARRAY_SIZE(table)                                                           \
+	}
 
 /* clang-format off */
 static const struct word kinds[] = {

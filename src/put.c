@@ -67,9 +67,9 @@ struct octet {
 /* clang-format on */
 
 static const struct octet octets[256] = {
-	TEN(ONE, 0),	   TEN(TWO, 10),      TEN(TWO, 20),	 TEN(TWO, 30),
-	TEN(TWO, 40),	   FIFTY(TWO, 50),    FIFTY(THREE, 100), FIFTY(THREE, 150),
-	FIFTY(THREE, 200), THREE(250), THREE(251), THREE(252), THREE(253), THREE(254), THREE(255),
+	TEN(ONE, 0),	TEN(TWO, 10),	   TEN(TWO, 20),      TEN(TWO, 30),	 TEN(TWO, 40),
+	FIFTY(TWO, 50), FIFTY(THREE, 100), FIFTY(THREE, 150), FIFTY(THREE, 200), THREE(250),
+	THREE(251),	THREE(252),	   THREE(253),	      THREE(254),	 THREE(255),
 };
 
 static char *put_octet(char *p, uint8_t n)

@@ -7,18 +7,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
-#include "config.h"
+#include "composite.h"
 #include "fields.h"
 #include "info.h"
 #include "log.h"
 #include "names.h"
 #include "put.h"
 
-#define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
-#define NS_PER_SEC 1000000000ULL
-#define NS_PER_MS 1000000ULL
 #define NAME_MAX_LEN 16 /* of a column, with its NUL */
 #define DEFAULT_COLUMNS "time,event,proto,pid,comm,local,dir,remote,service,info"
 
@@ -27,16 +23,6 @@
 /* Room for a cell of any column but for strings longer than a comm: blanks and colours with it. */
 #define CELL_MAX (INFO_MAX + PUT_SLACK + 16)
 
-/* A column that is no field. It shadows the field of its name. */
-struct composite {
-	const char *name;
-	const char *title;
-	size_t width;
-	/* At a cursor with room for CELL_MAX; returns @p: absent. */
-	char *(*put)(struct text *t, char *p, const struct line *l);
-	const char *help;
-};
-
 struct column {
 	const struct composite *composite; /* or */
 	const struct field *field;
@@ -44,7 +30,7 @@ struct column {
 	size_t width;
 	bool right; /* numbers lean to the right */
 	bool color;
-	bool free; /* the last place of "info": its absence needs no "-" */
+	bool free;    /* the last place of "info": its absence needs no "-" */
 	bool foreign; /* may have what others chose */
 };
 
@@ -52,96 +38,7 @@ struct text {
 	struct column *columns;
 	size_t cnt;
 	size_t string_cnt; /* of the columns: with strings of any length */
-	/* The wall clock of the last second, since events come many a second. */
-	uint64_t sec;
-	char clock[sizeof("HH:MM:SS.")];
-};
-
-static char *put_time(struct text *t, char *p, const struct line *l)
-{
-	uint64_t sec = l->utc_ns / NS_PER_SEC;
-
-	if (sec != t->sec || !t->clock[0]) {
-		time_t when = sec;
-		struct tm tm;
-
-		localtime_r(&when, &tm);
-		strftime(t->clock, sizeof(t->clock), "%H:%M:%S.", &tm);
-		t->sec = sec;
-	}
-	p = put_bytes(p, t->clock, sizeof(t->clock) - 1);
-	return put_3_digits(p, l->utc_ns % NS_PER_SEC / NS_PER_MS);
-}
-
-static char *put_endpoint(char *p, const uint8_t *addr, unsigned int ipv, uint16_t port)
-{
-	if (ipv != 4 && ipv != 6)
-		return p;
-	if (ipv == 6)
-		p = put_char(p, '[');
-	p = put_addr(p, addr, ipv);
-	if (ipv == 6)
-		p = put_char(p, ']');
-	p = put_char(p, ':');
-	return put_u64(p, port);
-}
-
-static char *put_local(struct text *t, char *p, const struct line *l)
-{
-	const struct event *e = l->e;
-
-	(void)t;
-	if (e->kind == EVENT_LOST || !(e->flags & EVENT_F_LOCAL) || !e->lport)
-		return p;
-	return put_endpoint(p, e->laddr, e->ipv, e->lport);
-}
-
-static char *put_remote(struct text *t, char *p, const struct line *l)
-{
-	const struct event *e = l->e;
-
-	(void)t;
-	if (e->kind == EVENT_LOST || !(e->flags & EVENT_F_REMOTE))
-		return p;
-	return put_endpoint(p, e->raddr, e->ipv, e->rport);
-}
-
-static char *put_arrow(struct text *t, char *p, const struct line *l)
-{
-	unsigned int direction = l->e->kind == EVENT_LOST ? DIRECTION_NONE : l->e->direction;
-
-	(void)t;
-	return direction == DIRECTION_OUT ? put_str(p, "->") :
-	       direction == DIRECTION_IN  ? put_str(p, "<-") :
-					    p;
-}
-
-static char *put_service(struct text *t, char *p, const struct line *l)
-{
-	struct str service;
-	uint16_t port;
-
-	(void)t;
-	if (l->e->kind == EVENT_LOST || !field_server_port(l, &port, &service))
-		return p;
-	if (service.len)
-		return put_text(p, service.ptr, service.len);
-	return put_word(p, word_of(&names_classes, port_class_of(port)));
-}
-
-static char *put_info(struct text *t, char *p, const struct line *l)
-{
-	(void)t;
-	return info_put(p, l);
-}
-
-static const struct composite composites[] = {
-	{ "time", "TIME", 12, put_time, "local wall clock" },
-	{ "local", "LOCAL", 15, put_local, "laddr:lport" },
-	{ "dir", "<>", 2, put_arrow, "direction: -> out, <- in" },
-	{ "remote", "REMOTE", 17, put_remote, "raddr:rport" },
-	{ "service", "SERVICE", 7, put_service, "service, or its port's class if it has no name" },
-	{ "info", "INFO", 0, put_info, "what matters for that event" },
+	struct wall_clock clock;
 };
 
 /* Good, bad and over; the rest in the terminal's own colour. */
@@ -230,7 +127,7 @@ static char *put_cell(struct text *t, const struct column *c, char *p, const str
 	struct value v;
 
 	if (c->composite) {
-		p = c->composite->put(t, p, l);
+		p = c->composite->put(&t->clock, p, l);
 		if (c->free)
 			return p;
 	} else {
@@ -321,7 +218,7 @@ void text_line(struct text *t, struct buf *b, const struct line *l)
 
 static const struct composite *find_composite(const char *name, size_t len)
 {
-	for (size_t i = 0; i < ARRAY_SIZE(composites); i++) {
+	for (size_t i = 0; i < composite_cnt; i++) {
 		if (strlen(composites[i].name) == len && !memcmp(composites[i].name, name, len))
 			return &composites[i];
 	}
@@ -352,8 +249,8 @@ static int add_column(struct text *t, const char *name, size_t len, bool color)
 	c->field = c->composite ? NULL : find_field(name, len);
 	if (c->composite) {
 		c->width = c->composite->width;
-		c->foreign = c->composite->put == put_info;
-		t->string_cnt += c->composite->put == put_service;
+		c->foreign = c->composite->has == COMPOSITE_SENTENCE;
+		t->string_cnt += c->composite->has == COMPOSITE_STRING;
 		snprintf(c->title, sizeof(c->title), "%s", c->composite->title);
 	} else if (c->field) {
 		c->width = c->field->width;
@@ -385,8 +282,7 @@ static int add_columns(struct text *t, const char *list, bool color)
 			break;
 	}
 	if (t->cnt > 1)
-		t->columns[t->cnt - 1].free = t->columns[t->cnt - 1].composite &&
-					      t->columns[t->cnt - 1].composite->put == put_info;
+		t->columns[t->cnt - 1].free = t->columns[t->cnt - 1].foreign;
 	return err;
 }
 
@@ -417,7 +313,7 @@ void text_free(struct text *t)
 void text_columns_help(void)
 {
 	printf("The default is %s.\n\n", DEFAULT_COLUMNS);
-	for (size_t i = 0; i < ARRAY_SIZE(composites); i++)
+	for (size_t i = 0; i < composite_cnt; i++)
 		printf("  %-13s %s\n", composites[i].name, composites[i].help);
 	printf("\n");
 	for (size_t i = 0; i < field_cnt; i++) {

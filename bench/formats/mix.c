@@ -12,11 +12,11 @@
 #include "event.h"
 
 #define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
-#define OPEN_CNT 16		      /* conversations at a time */
-#define EVENTS_MAX 8		      /* of a conversation */
-#define CLIENT_CNT 24		      /* processes that stay; every eighth conversation has a new one */
-#define START_NS 1000000000000000ULL  /* CLOCK_MONOTONIC of the first event */
-#define STEP_NS 10000		      /* as at 100 000 events a second */
+#define OPEN_CNT 16   /* conversations at a time */
+#define EVENTS_MAX 8  /* of a conversation */
+#define CLIENT_CNT 24 /* processes that stay; every eighth conversation has a new one */
+#define START_NS 1000000000000000ULL /* CLOCK_MONOTONIC of the first event */
+#define STEP_NS 10000		     /* as at 100 000 events a second */
 #define PRIVATE_FIRST 32768
 
 const char *const mix_cgroups[MIX_CGROUP_CNT] = {
@@ -50,7 +50,8 @@ static const struct program clients[] = {
 
 enum shape { LOOPBACK, OUTGOING, INCOMING, REFUSED, FLOW };
 
-struct template {
+struct template
+{
 	enum shape shape;
 	uint8_t server; /* of servers[], where it is here */
 	uint16_t port;

@@ -65,7 +65,7 @@ static void test_lookup_missing(void **state)
 static void test_paths(void **state)
 {
 	struct cgroup_paths *p;
-	const char *path;
+	struct str path;
 	uint64_t id;
 	uint32_t level;
 
@@ -73,14 +73,16 @@ static void test_paths(void **state)
 		skip();
 	assert_int_equal(cgroup2_lookup("/", &id, &level), 0);
 	assert_int_equal(cgroup_paths_new(&p), 0);
-	path = cgroup_paths_get(p, id);
-	if (path) { /* file handles need more privilege than opening */
-		assert_string_equal(path, "/");
-		assert_ptr_equal(cgroup_paths_get(p, id), path);
+	path = cgroup_paths_get(p, id)->path;
+	if (path.len) { /* file handles need more privilege than opening */
+		assert_int_equal(path.len, 1);
+		assert_string_equal(path.ptr, "/");
+		assert_ptr_equal(cgroup_paths_get(p, id)->path.ptr, path.ptr);
+		assert_int_equal(cgroup_paths_get(p, id)->container.len, 0);
 	}
-	assert_null(cgroup_paths_get(p, 0));
-	assert_null(cgroup_paths_get(p, UINT64_MAX));
-	assert_null(cgroup_paths_get(p, UINT64_MAX)); /* remembered */
+	assert_int_equal(cgroup_paths_get(p, 0)->path.len, 0);
+	assert_int_equal(cgroup_paths_get(p, UINT64_MAX)->path.len, 0);
+	assert_int_equal(cgroup_paths_get(p, UINT64_MAX)->path.len, 0); /* remembered */
 	cgroup_paths_free(p);
 }
 
@@ -92,7 +94,7 @@ static void test_paths_bounded(void **state)
 	(void)state;
 	assert_int_equal(cgroup_paths_new(&p), 0);
 	for (uint64_t id = 1ull << 60; id < (1ull << 60) + PATH_CNT_MAX + 100; id++)
-		assert_null(cgroup_paths_get(p, id));
+		assert_int_equal(cgroup_paths_get(p, id)->path.len, 0);
 	assert_true(HASH_COUNT(p->table) <= PATH_CNT_MAX);
 	cgroup_paths_free(p);
 	cgroup_paths_free(NULL);

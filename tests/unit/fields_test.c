@@ -62,7 +62,7 @@ static void test_every_field_is_produced(void **state)
 
 		if (kind != EVENT_LOST)
 			s.e->flags |= EVENT_F_MAPPED | EVENT_F_MPTCP;
-		s.line.cgroup = "/machine.slice/machine-web.scope";
+		s.line.container = STR("web");
 		for (size_t i = 0; i < field_cnt; i++) {
 			struct value v;
 
@@ -90,10 +90,23 @@ static void test_rows(void **state)
 		assert_string_equal(f->key, key);
 		assert_int_equal(f->key_len, strlen(key));
 		assert_true(f->width > 0 && f->kinds && f->help[0]);
-		assert_true(f->get || f->size == 2 || f->size == 4 || f->size == 8);
+		assert_true(f->width <= PUT_SLACK);
+		assert_true(f->from != FROM_GET || f->get);
+		assert_true(f->from != FROM_WORD || f->words);
 		for (size_t j = 0; j < i; j++)
 			assert_string_not_equal(f->name, fields[j].name);
 	}
+}
+
+/* One list of a format holds all of them. */
+static void test_kept_rows_follow_each_other(void **state)
+{
+	int runs = 0;
+
+	(void)state;
+	for (size_t i = 1; i < field_cnt; i++)
+		runs += (fields[i].needs & FIELD_KEPT) && !(fields[i - 1].needs & FIELD_KEPT);
+	assert_int_equal(runs, 1);
 }
 
 static void test_lost_has_no_socket(void **state)
@@ -135,7 +148,7 @@ static void test_sides(void **state)
 	struct sample s = sample_new(EVENT_CONNECT);
 
 	(void)state;
-	s.line.lservice = "x";
+	s.line.lservice = STR("x");
 	for (int i = 0; i < 5; i++)
 		assert_true(has(&s, local[i]) && has(&s, remote[i]));
 	s.e->flags = EVENT_F_REMOTE;
@@ -183,13 +196,13 @@ static void test_server_side(void **state)
 	struct sample listener = sample_new(EVENT_UNLISTEN);
 
 	(void)state;
-	out.line.lservice = in.line.rservice = listener.line.rservice = "wrong";
+	out.line.lservice = in.line.rservice = listener.line.rservice = STR("wrong");
 	expect_word(&out, "service", "https");
 	expect_word(&in, "service", "https");
 	expect_word(&listener, "service", "https");
-	out.line.rservice = NULL; /* -n */
+	out.line.rservice = STR(""); /* -n */
 	assert_false(has(&out, "service"));
-	out.line.rservice = "x";
+	out.line.rservice = STR("x");
 	out.e->direction = DIRECTION_NONE;
 	assert_false(has(&out, "service"));
 	sample_free(&out);
@@ -280,6 +293,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_every_field_is_produced),
 		cmocka_unit_test(test_rows),
+		cmocka_unit_test(test_kept_rows_follow_each_other),
 		cmocka_unit_test(test_lost_has_no_socket),
 		cmocka_unit_test(test_unknown_owner),
 		cmocka_unit_test(test_sides),

@@ -141,6 +141,22 @@ static void check_strict(struct buf *b)
 	assert_string_equal(end, "\n");
 }
 
+static struct json *j;
+
+static int open_json(void **state)
+{
+	(void)state;
+	j = json_new();
+	return j ? 0 : -1;
+}
+
+static int close_json(void **state)
+{
+	(void)state;
+	json_free(j);
+	return 0;
+}
+
 static void test_golden(void **state)
 {
 	struct buf b = { 0 };
@@ -149,7 +165,7 @@ static void test_golden(void **state)
 	for (int kind = 0; kind < EVENT_SUMMARY; kind++) {
 		struct sample s = sample_new(kind);
 
-		json_line(&b, &s.line);
+		json_line(j, &b, &s.line);
 		check_strict(&b);
 		assert_string_equal(b.data, golden[kind]);
 		buf_reset(&b);
@@ -171,9 +187,9 @@ static void test_hostile_names(void **state)
 
 	(void)state;
 	memcpy(s.e->owner.comm, "\"},{\n\033\xff\x9b\\\xc3\xbc\x7f\x01xyz", COMM_LEN);
-	s.line.exe = "/tmp/\xe2\x80\xa8 \"";
-	s.line.rservice = "a\\b\"";
-	json_line(&b, &s.line);
+	s.line.exe = STR("/tmp/\xe2\x80\xa8 \"");
+	s.line.rservice = STR("a\\b\"");
+	json_line(j, &b, &s.line);
 	check_strict(&b);
 	expect_part(&b, "\"comm\":\"\\\"},{\\u000a\\u001b"
 			"\\ufffd\\ufffd\\\\\xc3\xbc\\u007f\\u0001xy");
@@ -190,7 +206,7 @@ static void test_addresses(void **state)
 
 	(void)state;
 	sample_endpoints(s.e, "2001:db8::1", "::1");
-	json_line(&b, &s.line);
+	json_line(j, &b, &s.line);
 	check_strict(&b);
 	expect_part(&b, "\"ipv\":6,");
 	expect_part(&b, "\"laddr\":\"2001:db8::1\",");
@@ -199,7 +215,7 @@ static void test_addresses(void **state)
 	buf_reset(&b);
 	sample_endpoints(s.e, "10.0.0.1", "10.0.0.2");
 	s.e->flags |= EVENT_F_MAPPED;
-	json_line(&b, &s.line);
+	json_line(j, &b, &s.line);
 	check_strict(&b);
 	expect_part(&b, "\"ipv\":4,");
 	expect_part(&b, "\"raddr\":\"10.0.0.2\",");
@@ -230,11 +246,60 @@ static void test_any_bytes(void **state)
 		e.rx_bytes >>= 11;
 		e.tx_packets >>= 11;
 		e.rx_packets >>= 11;
-		json_line(&b, &l);
+		json_line(j, &b, &l);
 		check_strict(&b);
 		buf_reset(&b);
 	}
 	buf_free(&b);
+}
+
+/* An owner of a few that differ little, so that what is kept of one is asked for by another. */
+static void any_owner(struct sample *s)
+{
+	static const char *const paths[] = { "", "/usr/bin/a", "/usr/bin/b", "/usr/bin/\xff\"" };
+	static char long_path[2048];
+	struct owner *o = &s->e->owner;
+	struct str *strings[] = { &s->line.exe, &s->line.cgroup, &s->line.container };
+
+	memset(long_path, 'x', sizeof(long_path) - 1);
+	o->pid = rand() % 3;
+	o->tid = o->pid + rand() % 2;
+	o->ppid = rand() % 2;
+	o->uid = rand() % 2;
+	o->exe_key = rand() % 2;
+	o->comm[0] = 'a' + rand() % 2;
+	s->e->netns = rand() % 3;
+	for (int i = 0; i < 3; i++) {
+		const char *path = rand() % 20 ? paths[rand() % 4] : long_path;
+
+		*strings[i] = (struct str){ path, strlen(path) };
+	}
+}
+
+static void test_kept_is_as_new(void **state)
+{
+	struct buf kept = { 0 }, new = { 0 };
+
+	(void)state;
+	srand(2);
+	for (int i = 0; i < 3000; i++) {
+		struct sample s = sample_new(rand() % EVENT_SUMMARY);
+		struct json *fresh = json_new();
+
+		assert_non_null(fresh);
+		any_owner(&s);
+		json_line(j, &kept, &s.line);
+		json_line(fresh, &new, &s.line);
+		assert_int_equal(kept.len, new.len);
+		assert_memory_equal(kept.data, new.data, new.len);
+		check_strict(&kept);
+		buf_reset(&kept);
+		buf_reset(&new);
+		json_free(fresh);
+		sample_free(&s);
+	}
+	buf_free(&kept);
+	buf_free(&new);
 }
 
 static void test_summary(void **state)
@@ -261,8 +326,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_golden),	  cmocka_unit_test(test_hostile_names),
 		cmocka_unit_test(test_addresses), cmocka_unit_test(test_any_bytes),
-		cmocka_unit_test(test_summary),
+		cmocka_unit_test(test_summary),	  cmocka_unit_test(test_kept_is_as_new),
 	};
 
-	return cmocka_run_group_tests_name("json", tests, NULL, NULL);
+	return cmocka_run_group_tests_name("json", tests, open_json, close_json);
 }

@@ -151,14 +151,14 @@ static inline struct sample sample_new(enum event_kind kind)
 	e->rport = 443;
 	sample_endpoints(e, "10.0.2.15", "93.184.216.34");
 	sample_details(e);
-	s.line.exe = "/usr/bin/curl";
-	s.line.cgroup = "/system.slice/app.service";
+	s.line.exe = STR("/usr/bin/curl");
+	s.line.cgroup = STR("/system.slice/app.service");
 	if (e->lport == 443)
-		s.line.lservice = "https";
+		s.line.lservice = STR("https");
 	if (e->rport == 443)
-		s.line.rservice = "https";
+		s.line.rservice = STR("https");
 	if (e->rport == 53)
-		s.line.rservice = "domain";
+		s.line.rservice = STR("domain");
 	return s;
 }
 

@@ -121,7 +121,7 @@ static void test_loopback_fits(void **state)
 	(void)state;
 	sample_endpoints(s.e, "127.0.0.1", "127.0.0.1");
 	s.e->rport = 54322;
-	s.line.rservice = NULL;
+	s.line.rservice = STR("");
 	s.e->owner.pid = 999999;
 	s.e->closer_pid = 0;
 	s.e->tx_bytes = 1234;
@@ -184,7 +184,7 @@ static void test_hostile_names(void **state)
 	memcpy(s.e->peer_comm, evil, COMM_LEN);
 	memcpy(s.e->closer_comm, evil, COMM_LEN);
 	s.e->peer_pid = 1;
-	s.line.exe = s.line.cgroup = s.line.rservice = "a b\n";
+	s.line.exe = s.line.cgroup = s.line.rservice = STR("a b\n");
 	snprintf(line, sizeof(line), "%s %s %s a\\x20b\\x0a a\\x20b\\x0a a\\x20b\\x0a", wanted,
 		 wanted, wanted);
 	assert_string_equal(print(&f, &s.line), line);
@@ -269,7 +269,7 @@ static void test_service_or_class(void **state)
 
 	(void)state;
 	assert_string_equal(print(&f, &s.line), "https");
-	s.line.rservice = NULL;
+	s.line.rservice = STR("");
 	assert_string_equal(print(&f, &s.line), "well-known");
 	s.e->rport = 8443;
 	assert_string_equal(print(&f, &s.line), "registered");
@@ -372,6 +372,24 @@ static void test_local_time(void **state)
 	close_text(&f);
 }
 
+static void expect_paths(const char *columns, bool wanted)
+{
+	struct fixture f = open_text(columns, false);
+
+	assert_int_equal(text_wants_paths(f.t), wanted);
+	close_text(&f);
+}
+
+static void test_wants_paths(void **state)
+{
+	(void)state;
+	expect_paths(NULL, false);
+	expect_paths("pid,comm,lservice,rservice,service,info", false);
+	expect_paths("pid,exe", true);
+	expect_paths("cgroup", true);
+	expect_paths("container,pid", true);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -388,6 +406,7 @@ int main(void)
 		cmocka_unit_test(test_every_column),
 		cmocka_unit_test(test_unknown_columns),
 		cmocka_unit_test(test_columns_help),
+		cmocka_unit_test(test_wants_paths),
 		cmocka_unit_test(test_local_time),
 	};
 

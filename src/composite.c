@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/* The columns of the text format that are no fields. */
+#include "composite.h"
+
+#include <time.h>
+
+#include "config.h"
+#include "fields.h"
+#include "info.h"
+#include "names.h"
+#include "put.h"
+
+#define NS_PER_SEC 1000000000ULL
+#define NS_PER_MS 1000000ULL
+
+static char *put_time(struct wall_clock *c, char *p, const struct line *l)
+{
+	uint64_t sec = l->utc_ns / NS_PER_SEC;
+
+	if (sec != c->sec || !c->text[0]) {
+		time_t when = sec;
+		struct tm tm;
+
+		localtime_r(&when, &tm);
+		strftime(c->text, sizeof(c->text), "%H:%M:%S.", &tm);
+		c->sec = sec;
+	}
+	p = put_bytes(p, c->text, sizeof(c->text) - 1);
+	return put_3_digits(p, l->utc_ns % NS_PER_SEC / NS_PER_MS);
+}
+
+static char *put_endpoint(char *p, const uint8_t *addr, unsigned int ipv, uint16_t port)
+{
+	if (ipv != 4 && ipv != 6)
+		return p;
+	if (ipv == 6)
+		p = put_char(p, '[');
+	p = put_addr(p, addr, ipv);
+	if (ipv == 6)
+		p = put_char(p, ']');
+	p = put_char(p, ':');
+	return put_u64(p, port);
+}
+
+static char *put_local(struct wall_clock *c, char *p, const struct line *l)
+{
+	const struct event *e = l->e;
+
+	(void)c;
+	if (e->kind == EVENT_LOST || !(e->flags & EVENT_F_LOCAL) || !e->lport)
+		return p;
+	return put_endpoint(p, e->laddr, e->ipv, e->lport);
+}
+
+static char *put_remote(struct wall_clock *c, char *p, const struct line *l)
+{
+	const struct event *e = l->e;
+
+	(void)c;
+	if (e->kind == EVENT_LOST || !(e->flags & EVENT_F_REMOTE))
+		return p;
+	return put_endpoint(p, e->raddr, e->ipv, e->rport);
+}
+
+static char *put_arrow(struct wall_clock *c, char *p, const struct line *l)
+{
+	unsigned int direction = l->e->kind == EVENT_LOST ? DIRECTION_NONE : l->e->direction;
+
+	(void)c;
+	return direction == DIRECTION_OUT ? put_str(p, "->") :
+	       direction == DIRECTION_IN  ? put_str(p, "<-") :
+					    p;
+}
+
+static char *put_service(struct wall_clock *c, char *p, const struct line *l)
+{
+	struct str service;
+	uint16_t port;
+
+	(void)c;
+	if (l->e->kind == EVENT_LOST || !field_server_port(l, &port, &service))
+		return p;
+	if (service.len)
+		return put_text(p, service.ptr, service.len);
+	return put_word(p, word_of(&names_classes, port_class_of(port)));
+}
+
+static char *put_info(struct wall_clock *c, char *p, const struct line *l)
+{
+	(void)c;
+	return info_put(p, l);
+}
+
+/* clang-format off: one row a column */
+const struct composite composites[] = {
+	{ "time", "TIME", 12, put_time, "local wall clock", COMPOSITE_WORD },
+	{ "local", "LOCAL", 15, put_local, "laddr:lport", COMPOSITE_WORD },
+	{ "dir", "<>", 2, put_arrow, "direction: -> out, <- in", COMPOSITE_WORD },
+	{ "remote", "REMOTE", 17, put_remote, "raddr:rport", COMPOSITE_WORD },
+	{ "service", "SERVICE", 7, put_service, "service, or its port's class if it has no name",
+	  COMPOSITE_STRING },
+	{ "info", "INFO", 0, put_info, "what matters for that event", COMPOSITE_SENTENCE },
+};
+/* clang-format on */
+const size_t composite_cnt = sizeof(composites) / sizeof(composites[0]);
