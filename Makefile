@@ -2,7 +2,8 @@
 # make            build build/connsnoop
 # make run        install what is missing, build, trace with ARGS              (needs root)
 # make check      install what is missing, then all tests, here and on every kernel (needs root)
-#   make lint unit build-test e2e vm   its parts; TESTS, KERNELS and BACKENDS choose some of e2e and vm
+#   make lint unit build-test bench-formats-check e2e vm   its parts;
+#                TESTS, KERNELS and BACKENDS choose some of e2e and vm
 # make bench-formats        what an event costs in user space, as each format
 # make bench-formats-check  the same in instructions, against bench/formats/budget
 # make compare    what tcplife, tcptracer and tcpconnect say beside us, in docs/peers.md (needs root); KERNEL, RUNS
@@ -126,7 +127,7 @@ $(OUT)/unit/%_test: $(OUT)/unit/%_test.o $(OUT)/unit/libconnsnoop.a
 .PHONY: check lint unit unit-build build-test e2e vm cases compare format
 check:
 	$(Q)tools/install-deps build check
-	$(Q)+tests/check lint unit build-test e2e vm
+	$(Q)+tests/check lint unit build-test bench-formats-check e2e vm
 
 unit-build: $(tests)
 
