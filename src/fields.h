@@ -108,7 +108,7 @@ static inline uint64_t field_number(const struct field *f, const struct event *e
 /*
  * The value of @f in @l, whose kind has this field and of which @held holds; false: it is absent,
  * and @v undefined. @v points into @l and itself. Inline, so that a format's own choice by the type
- * of the value falls together with this one: saves 25 instructions for each field.
+ * of the value falls together with this one: saves 260 instructions of a JSON line.
  */
 static inline bool field_read(const struct field *f, const struct line *l, uint32_t held,
 			      struct value *v)

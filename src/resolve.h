@@ -17,7 +17,7 @@ struct services;
 int resolver_open(struct resolver **out, const struct services *services);
 void resolver_close(struct resolver *r); /* NULL is fine */
 
-/* From now on without the paths of struct line: for who does not show them, a tenth of a text line's time. */
+/* From now on without the paths of struct line: saves 130 instructions of a line without them. */
 void resolver_leave_paths(struct resolver *r);
 
 int resolver_clock_fd(const struct resolver *r);

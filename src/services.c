@@ -218,7 +218,7 @@ static uint32_t port_slot(uint8_t ipproto, uint16_t port)
 }
 
 /*
- * A look into a table in place of 10 steps of a search: 250 instructions of an event with two
+ * A look into a table in place of 10 steps of a search: saves 220 instructions of an event with two
  * ports. Of its 512 KiB only the pages that have names are ever there.
  */
 static int index_ports(struct services *s)
