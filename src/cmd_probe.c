@@ -68,6 +68,26 @@ static bool probe_hook(const struct hook *hook, enum backend backend)
 	return chosen || !hook->events; /* the rest serves what not every kernel has */
 }
 
+static int no_record(void *ctx, const void *record, size_t size)
+{
+	(void)ctx;
+	(void)record;
+	(void)size;
+	return 0;
+}
+
+/* Of the trace itself: which maps there are, and how large, depends on all the hooks that it takes. */
+static void print_maps(const struct opts *opts)
+{
+	struct tracer *t;
+
+	if (tracer__open(&t, opts, no_record, NULL))
+		return; /* it said why; the lines above say more */
+	printf("\nWhat trace takes of the kernel's memory, with no filters:\n\n");
+	tracer__print_maps(t, stdout);
+	tracer__close(t);
+}
+
 int cmd_probe(const struct opts *opts, const struct services *services)
 {
 	struct utsname kernel;
@@ -82,5 +102,6 @@ int cmd_probe(const struct opts *opts, const struct services *services)
 		complete &= probe_hook(&hooks[i], opts->backend);
 	printf("\n%s\n", complete ? "Every event can be traced." :
 				    "Not everything can be traced: see MISSING above.");
+	print_maps(opts);
 	return EXIT_SUCCESS;
 }

@@ -35,11 +35,12 @@ static const char *const heads[COMMAND_CNT] = {
 		"Commands:\n"
 		"  trace                    stream events (the default command)\n"
 		"  probe                    each hook, the backend chosen for it, and what is\n"
-		"                           lost without it\n",
+		"                           lost without it; what the maps take\n",
 	[COMMAND_PROBE] =
 		"Usage: connsnoop probe [OPTIONS]\n"
 		"\n"
-		"Show each hook, the backend chosen for it, and what is lost without it.\n",
+		"Show each hook, the backend chosen for it, and what is lost without it; then the\n"
+		"kernel memory that the maps of a trace with these options take.\n",
 };
 
 static const char *const tails[COMMAND_CNT] = {

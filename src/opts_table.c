@@ -85,11 +85,11 @@ const struct opt_row opt_rows[] = {
 	{ "count", 0, "N", TRACE, GROUP_TRACING, opt_set_count, .help = "stop after N events" },
 	{ "udp-idle", 0, "SECONDS", TRACE, GROUP_TRACING, opt_set_seconds, IN_OPTS(udp_idle_ns),
 	  .help = "a UDP flow with no datagram for so long has ended (default 30)" },
-	{ "udp-flows", 0, "N", TRACE, GROUP_TRACING, opt_set_flows,
+	{ "udp-flows", 0, "N", TRACE | PROBE, GROUP_TRACING, opt_set_flows,
 	  .help = "how many UDP flows to remember, 64 to 4194304 (default 262144, before Linux 6.1 "
 		  "16384); when three quarters are reached, the least recently used are closed "
 		  "as idle, until half is left" },
-	{ "buffer", 0, "SIZE", TRACE, GROUP_TRACING, opt_set_buffer,
+	{ "buffer", 0, "SIZE", TRACE | PROBE, GROUP_TRACING, opt_set_buffer,
 	  .help = "size of the ring buffer: a power of two from one page to 1G, as in 4096, 64K "
 		  "or 16M" },
 	{ "latency", 0, "MS", TRACE, GROUP_TRACING, opt_set_latency,

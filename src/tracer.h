@@ -66,6 +66,9 @@ void tracer__tree_prune(struct tracer *t);
 /* --stats: for each program its runs, ns per run and missed runs. */
 void tracer__print_stats(const struct tracer *t, FILE *f);
 
+/* probe: each map, its entries, and the bytes of the kernel's memory that it takes. */
+void tracer__print_maps(const struct tracer *t, FILE *f);
+
 const struct plan *tracer__plan(const struct tracer *t);
 
 /* probe: try a way alone, as tracer__open() would. 0 or -errno; *@stage says what failed. */

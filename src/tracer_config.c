@@ -2,6 +2,7 @@
 /* Before loading: the settings that the plan and the options ask for, and how large the maps are. */
 #include <bpf/libbpf.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "config.h"
 #include "connsnoop.skel.h"
@@ -12,8 +13,16 @@
 #define BUFFER_BYTES_DEFAULT (16u << 20)
 #define WAKEUP_DIVISOR 8 /* wake the reader early when so much of the buffer is full */
 #define LARGE_MAP_ENTRIES (1u << 18)
+#define CONNS_MIN (1u << 16)
+#define CONNS_MAX (1u << 20)
+#define SOCKET_BYTES 8192
 #define FLOWS_CHEAP (1u << 18) /* --udp-flows, where a map takes memory as it fills */
 #define FLOWS_DEAR (1u << 14)
+
+static uint32_t buffer_bytes(const struct opts *opts)
+{
+	return opts->buffer_bytes ?: BUFFER_BYTES_DEFAULT;
+}
 
 static bool way_is_bare(const struct way *way)
 {
@@ -49,28 +58,70 @@ static void config_choose(struct config *cfg, const struct tracer *t, const stru
 	cfg->destroy_seen = plan_way(plan, HOOK_TCP_DESTROY) != NULL;
 }
 
-static int make_cheap(struct bpf_map *map)
+/*
+ * TCP sockets that can be followed at a time: as many as may find room in this machine's memory, at
+ * 8 KiB each. What the table takes before it fills is 16 bytes for each.
+ */
+static uint32_t conns_max(void)
 {
-	return bpf_map__set_map_flags(map, BPF_F_NO_PREALLOC);
+	uint64_t bytes = (uint64_t)sysconf(_SC_PHYS_PAGES) * sysconf(_SC_PAGESIZE);
+	uint32_t cnt = CONNS_MIN;
+
+	while (cnt < CONNS_MAX && bytes / SOCKET_BYTES >= 2 * cnt)
+		cnt *= 2;
+	return cnt;
 }
 
-static int maps_configure(struct tracer *t, const struct opts *opts)
-{
-	uint32_t bytes = opts->buffer_bytes ?: BUFFER_BYTES_DEFAULT;
-	int err = bpf_map__set_max_entries(t->skel->maps.events, bytes);
+/* What has to be known of a map: how large it is if it is used, and whether it may grow as it fills. */
+struct map_size {
+	struct bpf_map *map;
+	bool used;
+	uint32_t dear;	/* entries, allocated at once */
+	uint32_t cheap; /* entries that take memory as they come; 0: cannot, it is an LRU */
+};
 
-	err = err ?: bpf_map__set_max_entries(t->skel->maps.flows, flows_max(t, opts));
-	if (t->features.cheap_maps) {
-		err = err ?: make_cheap(t->skel->maps.flows);
-		err = err ?: make_cheap(t->skel->maps.udp_sockets);
-		err = err ?: make_cheap(t->skel->maps.conns);
-		err = err ?: make_cheap(t->skel->maps.late_closes);
-		err = err ?: bpf_map__set_max_entries(t->skel->maps.late_closes, LARGE_MAP_ENTRIES);
-		err = err ?: bpf_map__set_max_entries(t->skel->maps.udp_sockets, LARGE_MAP_ENTRIES);
-		err = err   ?:
-			      bpf_map__set_max_entries(t->skel->maps.conns,
-						       LARGE_MAP_ENTRIES);
-	}
+/* One that is not used is there all the same, for the programs refer to it: of one entry. */
+static int map_resize(const struct map_size *m, bool cheap_maps)
+{
+	bool cheap = cheap_maps && m->cheap;
+	int err = bpf_map__set_max_entries(m->map, !m->used ? 1 : cheap ? m->cheap : m->dear);
+
+	return err ?: cheap ? bpf_map__set_map_flags(m->map, BPF_F_NO_PREALLOC) : 0;
+}
+
+static bool wants_any(const struct plan *plan, enum hook_id first, enum hook_id last)
+{
+	bool any = false;
+
+	for (int i = first; i <= (int)last; i++)
+		any |= plan->wanted[i];
+	return any;
+}
+
+static int maps_configure(struct tracer *t, const struct opts *opts, const struct config *cfg)
+{
+	const struct plan *plan = &t->plan;
+	bool tables =
+		plan->wanted[HOOK_SCAN_TABLES]; /* what was told from files is kept for these */
+	bool tcp = tables || wants_any(plan, HOOK_TCP_STATE, HOOK_TCP_DESTROY);
+	bool udp = tables || wants_any(plan, HOOK_UDP_SEND, HOOK_UDP_CLOSE);
+	uint32_t flows = flows_max(t, opts);
+	const struct map_size sizes[] = {
+		{ t->skel->maps.conns, tcp, 1u << 16, conns_max() },
+		{ t->skel->maps.listeners, tcp, 1u << 12, 1u << 12 },
+		{ t->skel->maps.late_closes, tcp, 1u << 12, LARGE_MAP_ENTRIES },
+		{ t->skel->maps.peers, tcp, 1u << 14, 0 },
+		{ t->skel->maps.failed_connects, tcp && cfg->accept_by_syscall, 1u << 13, 0 },
+		{ t->skel->maps.scan_closed, tables, 1u << 14, 0 },
+		{ t->skel->maps.calls, plan_has_backend(plan, BACKEND_KPROBE), 1u << 13, 0 },
+		{ t->skel->maps.flows, udp, flows, flows },
+		{ t->skel->maps.udp_sockets, udp, 1u << 14, LARGE_MAP_ENTRIES },
+		{ t->skel->maps.dead_udp_sockets, udp, 1u << 12, 1u << 12 },
+	};
+	int err = bpf_map__set_max_entries(t->skel->maps.events, buffer_bytes(opts));
+
+	for (size_t i = 0; !err && i < sizeof(sizes) / sizeof(*sizes); i++)
+		err = map_resize(&sizes[i], t->features.cheap_maps);
 	if (t->features.socket_storage)
 		return err;
 	/* inherited storage came with the helpers: an empty array stands in for it */
@@ -80,7 +131,6 @@ static int maps_configure(struct tracer *t, const struct opts *opts)
 int tracer_configure(struct tracer *t, const struct opts *opts)
 {
 	struct config *cfg = (struct config *)&t->skel->rodata->cfg;
-	uint32_t bytes = opts->buffer_bytes ?: BUFFER_BYTES_DEFAULT;
 	struct bpf_program *p;
 	int err;
 
@@ -88,8 +138,8 @@ int tracer_configure(struct tracer *t, const struct opts *opts)
 		bpf_program__set_autoload(p, plan_uses(&t->plan, bpf_program__name(p)));
 	bpf_program__set_autoload(t->skel->progs.flows_sweep, t->plan.wanted[HOOK_UDP_SEND]);
 	config_choose(cfg, t, opts);
-	cfg->wakeup_bytes = opts->latency_ms ? bytes / WAKEUP_DIVISOR : 0;
-	err = maps_configure(t, opts) ?: tracer_tree_configure(t);
+	cfg->wakeup_bytes = opts->latency_ms ? buffer_bytes(opts) / WAKEUP_DIVISOR : 0;
+	err = maps_configure(t, opts, cfg) ?: tracer_tree_configure(t);
 	if (err) {
 		log_err("cannot set the size of the buffers: %s", strerror(-err));
 		return err;
