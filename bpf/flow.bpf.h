@@ -102,7 +102,7 @@ SUBPROG int sweep_ask(__u64 id)
 	struct event *e = bpf_ringbuf_reserve(&events, EVENT_HEAD_SIZE, 0);
 
 	if (!e)
-		return -1; /* it will wake for what fills the buffer, and sweeps from time to time */
+		return -1; /* it will wake for what fills the buffer, and look whether there are flows */
 	__builtin_memset(e, 0, EVENT_HEAD_SIZE);
 	e->kind = RECORD_SWEEP;
 	e->id = id;
@@ -110,11 +110,11 @@ SUBPROG int sweep_ask(__u64 id)
 	return 0;
 }
 
-/* One flow more. When there are many, the least recently used must go. */
+/* One flow more: the first is to be swept from now on; of many, the least recently used must go. */
 static __always_inline void flows_grow(__u64 id)
 {
 	__sync_fetch_and_add(&shared.flow_cnt, 1);
-	if (shared.flow_cnt < cfg.flows_mark || shared.sweep_asked)
+	if ((shared.sweep_planned && shared.flow_cnt < cfg.flows_mark) || shared.sweep_asked)
 		return;
 	shared.sweep_asked = 1;
 	if (sweep_ask(id))

@@ -108,7 +108,8 @@ struct shared {
 	__u32 hurry;	     /* set by who sees the mark passed; cleared by the reader */
 	__u32 tree_cnt;	     /* processes in the map tree */
 	__u32 flow_cnt;	     /* flows in the table; written by the programs alone */
-	__u32 sweep_asked;   /* set by who sees too many flows; cleared by the sweep */
+	__u32 sweep_asked; /* set by who sees too many flows, or the first; cleared by the sweep */
+	__u32 sweep_planned; /* the reader will wake by itself to sweep: 0 when there are no flows */
 	__u32 sweep_mode;    /* enum sweep_mode */
 	__u32 scan_runs;     /* the loader reads what was there before */
 	__u32 evict_age;

@@ -25,7 +25,6 @@
 #define SWEEP_MIN_NS (50 * NS_PER_MS)
 #define SWEEP_MAX_NS (5 * NS_PER_S)
 #define NEVER UINT64_MAX
-#define FILTERS_HIDING (FILTER_OWNER | FILTER_IN | FILTER_OUT | FILTER_CLASS)
 
 struct trace {
 	const struct opts *opts;
@@ -40,8 +39,6 @@ struct trace {
 	uint64_t end_ns;	/* --duration, CLOCK_MONOTONIC; NEVER without it */
 	uint64_t sweep_ns;	/* when to look for ended UDP flows; NEVER: there are none */
 	uint64_t sweep_period_ns;
-	int64_t open_flows; /* as far as the events tell */
-	bool hidden_flows;  /* there may be some that the filters hide */
 	int epoll_fd;
 	int signal_fd;
 	bool done;
@@ -55,17 +52,6 @@ static bool is_event(const struct event *e, size_t size)
 	return e->kind < EVENT_KIND_CNT &&
 	       size >= (e->kind == EVENT_CLOSE || e->kind == EVENT_EXISTING ? sizeof(*e) :
 									      EVENT_HEAD_SIZE);
-}
-
-/* Sweeps run only while there are flows that may end. */
-static void count_flows(struct trace *t, const struct event *e)
-{
-	if (e->kind == EVENT_FLOW)
-		t->open_flows++;
-	else if (e->kind == EVENT_CLOSE && e->proto == IPPROTO_UDP)
-		t->open_flows--;
-	if (t->open_flows > 0 && t->sweep_ns == NEVER)
-		t->sweep_ns = clock_monotonic_ns() + t->sweep_period_ns;
 }
 
 static bool count_is_reached(const struct trace *t)
@@ -100,7 +86,6 @@ static int on_record(void *ctx, const void *record, size_t size)
 	}
 	if (count_is_reached(t) || !is_event(e, size))
 		return 0;
-	count_flows(t, e);
 	if (t->follow)
 		follow_event(t->follow, e);
 	if (t->muted || !opts_show(t->opts, e))
@@ -209,14 +194,17 @@ static void wait_for_events(struct trace *t, bool idle)
 		wait_until(t, clock_monotonic_ns() + t->opts->latency_ms * NS_PER_MS);
 }
 
-static void sweep(struct trace *t)
+/* Sweep if it is time; then only while there are flows that may end, those that the filters hide too. */
+static bool sweep_if_due(struct trace *t)
 {
 	uint64_t now = clock_monotonic_ns();
+	bool due = now >= t->sweep_ns;
 
-	if (now < t->sweep_ns)
-		return;
-	tracer__sweep(t->tracer);
-	t->sweep_ns = t->open_flows > 0 || t->hidden_flows ? now + t->sweep_period_ns : NEVER;
+	if (due)
+		tracer__sweep(t->tracer);
+	if (due || t->sweep_ns == NEVER)
+		t->sweep_ns = tracer__sweep_plan(t->tracer) ? now + t->sweep_period_ns : NEVER;
+	return due;
 }
 
 static void run(struct trace *t)
@@ -233,10 +221,8 @@ static void run(struct trace *t)
 			break;
 		if (t->follow && n <= 0 && follow_has_ended(t->follow))
 			tracer__tree_prune(t->tracer);
-		if (clock_monotonic_ns() >= t->sweep_ns) {
-			sweep(t);
+		if (sweep_if_due(t))
 			continue;
-		}
 		if (!t->done)
 			wait_for_events(t, n <= 0);
 	}
@@ -336,8 +322,7 @@ static int trace_open(struct trace *t, const struct services *services)
 	t->sweep_period_ns = period < SWEEP_MIN_NS ? SWEEP_MIN_NS :
 			     period > SWEEP_MAX_NS ? SWEEP_MAX_NS :
 						     period;
-	t->hidden_flows = t->opts->filters.set & FILTERS_HIDING;
-	t->sweep_ns = t->hidden_flows ? clock_monotonic_ns() + t->sweep_period_ns : NEVER;
+	t->sweep_ns = NEVER;
 	t->end_ns = t->opts->duration_ns ? clock_monotonic_ns() + t->opts->duration_ns : NEVER;
 	log_debug("tracing");
 	/* the header says that it has begun */

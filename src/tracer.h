@@ -3,6 +3,7 @@
 #ifndef CONNSNOOP_TRACER_H
 #define CONNSNOOP_TRACER_H
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 
@@ -50,6 +51,12 @@ int tracer__losses(struct tracer *t, struct losses *losses);
  * an event in the ring buffer. 0 or -errno.
  */
 int tracer__sweep(struct tracer *t);
+
+/*
+ * Are there UDP flows, so that the caller has to sweep some time? If not, the first will put a record
+ * into the ring buffer that asks for it, and wake the reader.
+ */
+bool tracer__sweep_plan(struct tracer *t);
 
 /*
  * FILTER_TREE: a descriptor (the caller's) that gives one byte to the process that reads it to its

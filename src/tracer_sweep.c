@@ -64,6 +64,21 @@ static int evict(struct tracer *t)
 	return sweep_run(t, SWEEP_EVICT);
 }
 
+/*
+ * Each side writes its own word and then reads the other's, so that of a flow that is made meanwhile
+ * one of the two knows.
+ */
+bool tracer__sweep_plan(struct tracer *t)
+{
+	struct shared *shared = &t->skel->bss->shared;
+
+	__atomic_store_n(&shared->sweep_planned, 0, __ATOMIC_SEQ_CST);
+	if (!__atomic_load_n(&shared->flow_cnt, __ATOMIC_SEQ_CST))
+		return false;
+	__atomic_store_n(&shared->sweep_planned, 1, __ATOMIC_SEQ_CST);
+	return true;
+}
+
 int tracer__sweep(struct tracer *t)
 {
 	struct shared *shared = &t->skel->bss->shared;
