@@ -8,6 +8,7 @@
 # make bench-formats-check  the same in instructions, against bench/formats/budget
 # make compare    what tcplife, tcptracer and tcpconnect say beside us, in docs/peers.md (needs root); KERNEL, RUNS
 # make cases      docs/cases.md anew, from what e2e and vm found
+# make budget     tests/budget anew: what each program gives the verifier to do, kernel by kernel (needs root)
 # make install    to DESTDIR and PREFIX
 # make format     lay the C code out anew
 # make vmlinux    renew the kernel's types
@@ -124,7 +125,7 @@ $(OUT)/unit/%_test: $(OUT)/unit/%_test.o $(OUT)/unit/libconnsnoop.a
 	$(call msg,LINK)
 	$(Q)$(CC) $(TEST_CFLAGS) $(ALL_LDFLAGS) $^ -o $@ -lcmocka $(LDLIBS)
 
-.PHONY: check lint unit unit-build build-test e2e vm cases compare format
+.PHONY: check lint unit unit-build build-test e2e vm cases budget compare format
 check:
 	$(Q)tools/install-deps build check
 	$(Q)+tests/check lint unit build-test bench-formats-check e2e vm
@@ -150,6 +151,9 @@ compare:
 
 cases:
 	$(Q)tests/cases
+
+budget: all
+	$(Q)HERE='$(HERE)' tests/budget/renew $(KERNELS)
 
 # --- benchmarks ----------------------------------------------------------------------------------
 

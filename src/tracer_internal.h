@@ -50,6 +50,9 @@ void tracer_unload(struct tracer *t);
  */
 int tracer_configure(struct tracer *t, const struct opts *opts);
 
+/* -v: of each program that is loaded its size, and how much the verifier had to do (0 before 5.16). */
+void tracer_log_programs(const struct tracer *t);
+
 /* Before loading: what the plan asks of the tree of processes. 0 or -errno. */
 int tracer_tree_configure(struct tracer *t);
 

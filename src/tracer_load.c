@@ -260,8 +260,8 @@ static int load_best(struct tracer *t, const struct opts *opts)
 }
 
 /*
- * Say what cannot be had. What a way is only weaker in is for -v and probe, unless the user has
- * asked for just that.
+ * Say what cannot be had. Which way each hook takes, and what that is only weaker in, is for -v and
+ * probe, unless the user has asked for just that.
  */
 static void warn_missing(const struct plan *plan, uint32_t events)
 {
@@ -277,8 +277,9 @@ static void warn_missing(const struct plan *plan, uint32_t events)
 				 hooks[i].name);
 		else if (way->weakness && hooks[i].events & events & by_request)
 			log_warn("%s by %s: %s", hooks[i].name, way->where, way->weakness);
-		else if (way->weakness)
-			log_debug("%s by %s: %s", hooks[i].name, way->where, way->weakness);
+		else
+			log_debug("%s by %s%s%s", hooks[i].name, way->where,
+				  way->weakness ? ": " : "", way->weakness ?: "");
 	}
 }
 
@@ -320,9 +321,12 @@ int tracer_load(struct tracer *t, const struct opts *opts)
 		plan_fail_backend(&t->plan, BACKEND_FENTRY, t->features.fentry_error);
 	plan_fit(&t->plan, &t->features);
 	err = load_best(t, opts);
-	if (!err)
-		warn_missing(&t->plan, opts->events);
-	return err;
+	if (err)
+		return err;
+	warn_missing(&t->plan, opts->events);
+	if (log_verbose)
+		tracer_log_programs(t);
+	return 0;
 }
 
 int tracer_try(const struct way *way, const char **stage)

@@ -331,8 +331,12 @@ class Trace:
 
     # What this trace's hooks cannot do, as it says itself: see the table in src/hooks.c.
 
+    def ways(self):
+        """How it has each hook: {hook: what it attaches to}."""
+        return dict(re.findall(r'(?:debug|warning): ([a-z-]+) by ([^:\n]*)', self.stderr))
+
     def weakness(self, hook):
-        found = re.search(rf'(?:debug|warning): {hook} by [^:]*: (.*)', self.stderr)
+        found = re.search(rf'(?:debug|warning): {hook} by [^:\n]*: (.*)', self.stderr)
         return found.group(1) if found else ''
 
     def lacks(self, hook):

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-/* What the maps take of the kernel's memory. */
+/* What a trace takes of the kernel: memory for its maps, and how much its programs give the verifier to do. */
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include <inttypes.h>
@@ -8,6 +8,7 @@
 
 #include "config.h"
 #include "connsnoop.skel.h"
+#include "log.h"
 #include "tracer_internal.h"
 
 /* sizeof in the kernel, the same on x86-64 from 5.10 to 6.18 */
@@ -92,4 +93,20 @@ void tracer__print_maps(const struct tracer *t, FILE *f)
 		sum.most += p.most;
 	}
 	fprintf(f, "%-20s %10s %12" PRIu64 " %12" PRIu64 "\n", "total", "-", sum.now, sum.most);
+}
+
+void tracer_log_programs(const struct tracer *t)
+{
+	struct bpf_program *p;
+
+	bpf_object__for_each_program(p, t->skel->obj) {
+		struct bpf_prog_info info = {};
+		uint32_t len = sizeof(info);
+
+		if (!bpf_program__autoload(p) ||
+		    bpf_obj_get_info_by_fd(bpf_program__fd(p), &info, &len))
+			continue;
+		log_debug("program %s: %u instructions verified, %u bytes translated",
+			  bpf_program__name(p), info.verified_insns, info.xlated_prog_len);
+	}
 }
