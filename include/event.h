@@ -70,8 +70,8 @@ enum close_reason {
 
 /* Why an event was lost. */
 enum lost_reason {
-	LOST_BUFFER,  /* the ring buffer had no room */
-	LOST_MAP,     /* a map was full */
+	LOST_BUFFER, /* the ring buffer had no room */
+	LOST_MAP,    /* a map was full */
 	LOST_NESTED, /* the hook's program was interrupted by itself, so the kernel skipped a run */
 	LOST_REASON_CNT,
 };

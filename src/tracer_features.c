@@ -11,6 +11,7 @@
 
 #include "config.h"
 #include "log.h"
+#include "preempt.h"
 
 enum type_id {
 	TYPE_STORAGE,
@@ -124,7 +125,7 @@ static int features_find(struct features *f)
 	f->sock_from_file = ids[TYPE_FROM_FILE];
 	f->cookie = ids[TYPE_COOKIE];
 	f->cheap_maps = ids[TYPE_ALLOC];
-	f->preemption = ids[TYPE_TRACEPOINT_EXT];
+	f->preemption = ids[TYPE_TRACEPOINT_EXT] && kernel_preempts();
 	f->mptcp = ids[TYPE_MPTCP];
 	f->uring_args = uring_args(btf, ids[TYPE_URING]);
 	f->kprobes = !access("/sys/bus/event_source/devices/kprobe/type", F_OK);

@@ -13,7 +13,7 @@ struct features {
 	bool cookie;	     /* 5.12 */
 	bool cheap_maps;     /* 6.1: hashes without preallocation are safe in tracing programs */
 	bool mptcp;
-	bool preemption; /* tracepoints may run with it on (6.13) */
+	bool preemption; /* a task may preempt another in a tracepoint's program (6.13) */
 	bool kprobes;
 	int fentry_error;   /* why no program of this kind loads; 0: such programs do */
 	uint8_t uring_args; /* enum uring_args */
