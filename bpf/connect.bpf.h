@@ -193,10 +193,6 @@ SUBPROG int handle_old_connect(enum event_kind kind, struct tcp_sock *tp, __u32 
 	return 0;
 }
 
-/* Up to the address of a sockaddr_in6, which is as short as that in RFC 2133: SIN6_LEN_RFC2133. */
-#define SOCKADDR_IN6_MIN 24
-#define ADDRESS_READ(len) ((len) < SOCKADDR_IN6_MIN ? sizeof(struct sockaddr_in) : SOCKADDR_IN6_MIN)
-
 /* Put the address that connect() was given into @t; false when it is none. */
 static __always_inline bool tuple_set_wanted(struct tuple *t, struct sock *sk,
 					     const struct sockaddr_in6 *addr)

@@ -29,6 +29,10 @@ static __always_inline __u8 addr_normalise(__u8 *dst, const __u32 *a)
 	return 6;
 }
 
+/* Up to the address of a sockaddr_in6, which is as short as that in RFC 2133: SIN6_LEN_RFC2133. */
+#define SOCKADDR_IN6_MIN 24
+#define ADDRESS_READ(len) ((len) < SOCKADDR_IN6_MIN ? sizeof(struct sockaddr_in) : SOCKADDR_IN6_MIN)
+
 static __always_inline bool addr_is_set(const __u8 *addr)
 {
 	const __u64 *w = (const void *)addr;

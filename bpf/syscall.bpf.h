@@ -207,10 +207,7 @@ SUBPROG int send_exit(struct pt_regs *regs, long nr, long ret)
 	tuple_from_sock(&d.tuple, sk, IPPROTO_UDP, LOAD(sk, __sk_common.skc_num));
 	d.tuple.lorigin = sock_lorigin(sk);
 	if (m.name && m.name_len >= (int)sizeof(struct sockaddr_in)) {
-		bpf_probe_read_user(&addr,
-				    m.name_len >= (int)sizeof(addr) ? sizeof(addr) :
-								      sizeof(struct sockaddr_in),
-				    m.name);
+		bpf_probe_read_user(&addr, ADDRESS_READ(m.name_len), m.name);
 		if (addr.sin6_family == AF_INET || addr.sin6_family == AF_INET6)
 			tuple_set_peer(&d.tuple, &addr);
 	}

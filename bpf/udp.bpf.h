@@ -88,12 +88,9 @@ static __always_inline int handle_udp_send(struct sock *sk, struct msghdr *msg, 
 	tuple_from_sock(&d.tuple, sk, IPPROTO_UDP, LOAD(sk, __sk_common.skc_num));
 	d.tuple.lorigin = sock_lorigin(sk);
 	if (name && name_len >= (int)sizeof(struct sockaddr_in)) {
-		if (!inner && name_len < 24 /* SIN6_LEN_RFC2133 */)
+		if (!inner && name_len < SOCKADDR_IN6_MIN)
 			return 0;
-		bpf_probe_read_kernel(&addr,
-				      name_len >= (int)sizeof(addr) ? sizeof(addr) :
-								      sizeof(struct sockaddr_in),
-				      name);
+		bpf_probe_read_kernel(&addr, ADDRESS_READ(name_len), name);
 		if (addr.sin6_family == AF_INET || addr.sin6_family == AF_INET6)
 			tuple_set_peer(&d.tuple, &addr);
 	}

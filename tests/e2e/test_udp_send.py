@@ -1,4 +1,5 @@
 """UDP datagrams: what is one, in whatever calls it was put together, and what could not be sent."""
+import ctypes
 import errno
 import os
 import socket
@@ -13,6 +14,7 @@ from test_udp import MSG_MORE, UDP_SEGMENT, Talk, both_directions, totals  # noq
 from tracing import Trace, pick
 
 UDP_CORK, UDP_GRO = 1, 104
+libc = ctypes.CDLL(None, use_errno=True)
 
 
 @pytest.fixture(scope='module')
@@ -130,6 +132,23 @@ def test_empty(trace, connected):
     assert totals(trace.wait_for(event='close', id=talk.client_id)) == (0, 0, 2, 1)
     assert totals(trace.wait_for(event='close', id=talk.server_id)) == (0, 0, 1, 2)
     assert trace.history(talk.client_id) == ['flow', 'send', 'send', 'close']
+
+
+def send_short(sock, data, address, port, length):
+    """To an IPv6 address that is given as RFC 2133 has it, without a scope: 0, or the error."""
+    to = struct.pack('=H', socket.AF_INET6) + struct.pack('>HI', port, 0) + socket.inet_pton(
+        socket.AF_INET6, address) + bytes(length - 24)
+    count = libc.sendto(sock.fileno(), data, len(data), 0, to, length)
+    return 0 if count == len(data) else ctypes.get_errno()
+
+
+@pytest.mark.parametrize('length', [24, 27])
+def test_short_address(trace, length):
+    with Talk('::1', connected=False) as talk:
+        assert send_short(talk.client, b'short', *talk.to, length) == 0
+        assert talk.server.recv(100) == b'short'
+    close = trace.wait_for(event='close', id=talk.client_id)
+    assert (close['raddr'], close['rport'], totals(close)) == (*talk.to, (5, 0, 1, 0))
 
 
 @pytest.mark.case('udp', 'connect() and nothing sent')
@@ -264,6 +283,12 @@ def test_no_route(trace, netns, address):
     check_not_sent(trace, client, error='ENETUNREACH', raddr=address, rport=53, bytes=4,
                    netns=netns.inode)
     assert 'flow' not in trace.history(client_id)
+
+
+def test_no_route_to_short_address(trace, netns):
+    with netns, udp_socket('::1') as client:
+        assert send_short(client, b'lost', '2001:db8::77', 53, 24) == errno.ENETUNREACH
+        check_not_sent(trace, client, error='ENETUNREACH', raddr='2001:db8::77', rport=53, bytes=4)
 
 
 @pytest.mark.case('udp', 'failed: firewall rule')
