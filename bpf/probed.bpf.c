@@ -369,10 +369,8 @@ int udp_ingress_cgroup(struct __sk_buff *skb)
 SEC("cgroup/sock_release")
 int sock_release_cgroup(struct bpf_sock *ctx)
 {
-	struct sock *sk = (struct sock *)as_number(ctx);
-
-	if (LOAD(sk, sk_protocol) == IPPROTO_UDP)
-		handle_udp_destroy(sk);
+	if (ctx->protocol == IPPROTO_UDP)
+		handle_udp_destroy((struct sock *)as_number(ctx));
 	return ALLOW;
 }
 

@@ -197,6 +197,7 @@ SUBPROG int send_exit(struct pt_regs *regs, long nr, long ret)
 	struct datagram d = { .attr = ATTR_SEND, .error = -ret };
 	struct user_message m = {};
 	struct sockaddr_in6 addr = {};
+	struct tuple t;
 	struct sock *sk;
 
 	sk = sock_of_fd(SYSCALL_ARG1(regs));
@@ -204,20 +205,12 @@ SUBPROG int send_exit(struct pt_regs *regs, long nr, long ret)
 		return 0;
 	message_read(regs, nr, &m);
 	d.bytes = nr == SYS_SENDTO || nr == SYS_WRITE ? SYSCALL_ARG3(regs) : parts_size(&m);
-	tuple_from_sock(&d.tuple, sk, IPPROTO_UDP, LOAD(sk, __sk_common.skc_num));
-	d.tuple.lorigin = sock_lorigin(sk);
-	if (m.name && m.name_len >= (int)sizeof(struct sockaddr_in)) {
+	if (m.name && m.name_len >= (int)sizeof(struct sockaddr_in))
 		bpf_probe_read_user(&addr, ADDRESS_READ(m.name_len), m.name);
-		if (addr.sin6_family == AF_INET || addr.sin6_family == AF_INET6)
-			tuple_set_peer(&d.tuple, &addr);
-	}
-	if (!(d.tuple.flags & EVENT_F_REMOTE))
+	if (!key_set(&d.key, sk, &addr))
 		return 0;
-	if (d.tuple.ipv == 4 && LOAD(sk, __sk_common.skc_family) == AF_INET6)
-		d.tuple.flags |= EVENT_F_MAPPED;
-	d.id = sock_cookie(sk);
-	d.now_ns = bpf_ktime_get_ns();
-	return datagram_fail(&d);
+	datagram_complete(&d, &t, sk);
+	return datagram_fail(&d, &t);
 }
 
 #endif

@@ -5,6 +5,7 @@
  * Which of them are loaded is decided by the table in src/hooks.c.
  */
 #include "scan.bpf.h"
+#include "sweep.bpf.h"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 

@@ -3,30 +3,58 @@
 #ifndef CONNSNOOP_UDP_BPF_H
 #define CONNSNOOP_UDP_BPF_H
 
-#include "flow.bpf.h"
+#include "datagram.bpf.h"
 
-/* The other end of an unconnected send: what msg_name points to, in kernel memory by now. */
-static __always_inline bool tuple_set_peer(struct tuple *t, const struct sockaddr_in6 *addr)
+/*
+ * From where to where a message goes. @addr: the address in it, of family 0 if there is none: then the
+ * socket is connected. False when it goes nowhere.
+ */
+static __always_inline bool key_set(struct flow_key *key, struct sock *sk,
+				    const struct sockaddr_in6 *addr)
 {
 	const struct sockaddr_in *addr4 = (const void *)addr;
+	__be16 port = addr->sin6_port; /* sin_port has the same place */
+	__u16 family = addr->sin6_family;
+	__u32 raddr[4] = {};
 
-	__builtin_memset(t->raddr, 0, ADDR_LEN);
-	if (addr->sin6_family == AF_INET6) {
-		__u8 ipv = addr_normalise(t->raddr, addr->sin6_addr.in6_u.u6_addr32);
-
-		if (ipv == 4 && t->ipv == 6)
-			__builtin_memset(t->laddr, 0, ADDR_LEN); /* :: sends from 0.0.0.0 */
-		t->ipv = ipv;
-		t->rport = bpf_ntohs(addr->sin6_port);
+	if (family == AF_INET6) {
+		__builtin_memcpy(raddr, &addr->sin6_addr, ADDR_LEN);
+	} else if (family == AF_INET) {
+		__builtin_memcpy(raddr, &addr4->sin_addr, 4);
 	} else {
-		if (t->ipv == 6)
-			__builtin_memset(t->laddr, 0, ADDR_LEN);
-		t->ipv = 4;
-		__builtin_memcpy(t->raddr, &addr4->sin_addr, 4);
-		t->rport = bpf_ntohs(addr4->sin_port);
+		family = LOAD(sk, __sk_common.skc_family);
+		if (family == AF_INET6)
+			LOAD_ADDR6(raddr, sk, skc_v6_daddr);
+		else
+			raddr[0] = LOAD(sk, __sk_common.skc_daddr);
+		port = LOAD(sk, __sk_common.skc_dport);
+		barrier(); /* the verifier wants these loads apart from those of @addr */
 	}
-	t->flags |= EVENT_F_REMOTE;
-	return t->rport;
+	key->ipv = 4;
+	if (family == AF_INET6)
+		key->ipv = addr_normalise(key->raddr, raddr);
+	else
+		__builtin_memcpy(key->raddr, raddr, 4);
+	key->rport = bpf_ntohs(port);
+	key->id = sock_cookie(sk);
+	return port || addr_is_set(key->raddr);
+}
+
+/* What else there is to say of a datagram that is not the next of a known flow. */
+static __always_inline void datagram_complete(struct datagram *d, struct tuple *t, struct sock *sk)
+{
+	__builtin_memset(t, 0, sizeof(*t));
+	tuple_from_sock(t, sk, IPPROTO_UDP, LOAD(sk, __sk_common.skc_num));
+	t->lorigin = sock_lorigin(sk);
+	if (t->ipv != d->key.ipv)
+		__builtin_memset(t->laddr, 0, ADDR_LEN); /* :: sends from 0.0.0.0 */
+	__builtin_memcpy(t->raddr, d->key.raddr, ADDR_LEN);
+	t->rport = d->key.rport;
+	t->ipv = d->key.ipv;
+	t->flags = EVENT_F_LOCAL | EVENT_F_REMOTE;
+	if (t->ipv == 4 && LOAD(sk, __sk_common.skc_family) == AF_INET6)
+		t->flags |= EVENT_F_MAPPED;
+	d->now_ns = bpf_ktime_get_ns();
 }
 
 #define SOL_UDP 17
@@ -37,8 +65,11 @@ static __always_inline bool tuple_set_peer(struct tuple *t, const struct sockadd
 static __always_inline __u32 message_segment_size(struct msghdr *msg)
 {
 	__u64 left = LOAD(msg, msg_controllen);
-	void *at = LOAD(msg, msg_control);
+	void *at;
 
+	if (!left)
+		return 0;
+	at = LOAD(msg, msg_control);
 	for (int i = 0; i < CMSG_CNT_MAX && left > sizeof(struct cmsghdr); i++) {
 		struct cmsghdr option = {};
 		__u16 size = 0;
@@ -84,31 +115,27 @@ static __always_inline int handle_udp_send(struct sock *sk, struct msghdr *msg, 
 	struct sockaddr_in6 addr = {};
 	void *name = LOAD(msg, msg_name);
 	int name_len = LOAD(msg, msg_namelen);
+	struct tuple t;
 
-	tuple_from_sock(&d.tuple, sk, IPPROTO_UDP, LOAD(sk, __sk_common.skc_num));
-	d.tuple.lorigin = sock_lorigin(sk);
 	if (name && name_len >= (int)sizeof(struct sockaddr_in)) {
 		if (!inner && name_len < SOCKADDR_IN6_MIN)
 			return 0;
 		bpf_probe_read_kernel(&addr, ADDRESS_READ(name_len), name);
-		if (addr.sin6_family == AF_INET || addr.sin6_family == AF_INET6)
-			tuple_set_peer(&d.tuple, &addr);
 	}
-	if (inner != (d.tuple.ipv == 4) || !(d.tuple.flags & EVENT_F_REMOTE))
+	if (!key_set(&d.key, sk, &addr) || inner != (d.key.ipv == 4))
 		return 0;
-	if (d.tuple.ipv == 4 && LOAD(sk, __sk_common.skc_family) == AF_INET6)
-		d.tuple.flags |= EVENT_F_MAPPED;
-	d.id = sock_cookie(sk);
-	d.now_ns = bpf_ktime_get_ns();
-	if (ret < 0) {
+	if (ret >= 0) {
+		d.bytes = ret;
+		if (!is_corked(sk))
+			d.packets = datagram_count(sk, msg, ret);
+		if (flow_count_next(&d, bpf_ktime_get_ns()))
+			return 0;
+	} else {
 		d.bytes = len;
 		d.error = -ret;
-		return datagram_fail(&d);
 	}
-	d.bytes = ret;
-	if (!is_corked(sk))
-		d.packets = datagram_count(sk, msg, ret);
-	return handle_datagram(&d);
+	datagram_complete(&d, &t, sk);
+	return ret < 0 ? datagram_fail(&d, &t) : handle_datagram(&d, &t);
 }
 
 /*
@@ -131,35 +158,29 @@ static __always_inline __u32 datagrams_in(struct sk_buff *skb)
 	return PROBE_LOAD(info, gso_segs) ?: 1;
 }
 
-/* Source and destination of a received datagram, from its own headers. */
-static __always_inline bool tuple_from_skb(struct tuple *t, struct sk_buff *skb)
+/* Where a datagram comes from and went to, by its own headers. */
+static __always_inline bool key_from_skb(struct flow_key *key, __u32 *laddr, struct sk_buff *skb)
 {
 	void *head = LOAD(skb, head), *ip = head + LOAD(skb, network_header);
-	__be16 ports[2] = {};
+	__u16 protocol = LOAD(skb, protocol);
 	__u32 addrs[8] = {};
-	bool any = !addr_is_set(t->laddr);
+	__be16 port = 0;
 
-	bpf_probe_read_kernel(ports, sizeof(ports), head + LOAD(skb, transport_header));
-	__builtin_memset(t->raddr, 0, ADDR_LEN);
-	if (LOAD(skb, protocol) == bpf_htons(ETH_P_IP)) {
+	if (protocol == bpf_htons(ETH_P_IP)) {
 		bpf_probe_read_kernel(addrs, 8, ip + __builtin_offsetof(struct iphdr, saddr));
-		if (t->ipv == 6)
-			t->flags |= EVENT_F_MAPPED;
-		t->ipv = 4;
-		__builtin_memcpy(t->raddr, addrs, 4);
-		if (any)
-			__builtin_memcpy(t->laddr, &addrs[1], 4);
-	} else if (LOAD(skb, protocol) == bpf_htons(ETH_P_IPV6)) {
+		key->ipv = 4;
+		__builtin_memcpy(key->raddr, addrs, 4);
+		laddr[0] = addrs[1];
+	} else if (protocol == bpf_htons(ETH_P_IPV6)) {
 		bpf_probe_read_kernel(addrs, 32, ip + __builtin_offsetof(struct ipv6hdr, saddr));
-		t->ipv = 6;
-		__builtin_memcpy(t->raddr, addrs, ADDR_LEN);
-		if (any)
-			__builtin_memcpy(t->laddr, &addrs[4], ADDR_LEN);
+		key->ipv = 6;
+		__builtin_memcpy(key->raddr, addrs, ADDR_LEN);
+		__builtin_memcpy(laddr, &addrs[4], ADDR_LEN);
 	} else {
 		return false;
 	}
-	t->rport = bpf_ntohs(ports[0]);
-	t->flags |= EVENT_F_REMOTE;
+	bpf_probe_read_kernel(&port, sizeof(port), head + LOAD(skb, transport_header));
+	key->rport = bpf_ntohs(port);
 	return true;
 }
 
@@ -167,18 +188,20 @@ static __always_inline bool tuple_from_skb(struct tuple *t, struct sk_buff *skb)
 static __always_inline int handle_udp_receive(struct sock *sk, struct sk_buff *skb, int len)
 {
 	struct datagram d = { .attr = ATTR_RECV, .received = 1 };
+	__u32 laddr[4] = {};
+	struct tuple t;
 
-	if (len < 0 || LOAD(sk, sk_protocol) != IPPROTO_UDP)
+	if (len < 0 || LOAD(sk, sk_protocol) != IPPROTO_UDP || !key_from_skb(&d.key, laddr, skb))
 		return 0;
-	tuple_from_sock(&d.tuple, sk, IPPROTO_UDP, LOAD(sk, __sk_common.skc_num));
-	d.tuple.lorigin = sock_lorigin(sk);
-	if (!tuple_from_skb(&d.tuple, skb))
-		return 0;
-	d.id = sock_cookie(sk);
-	d.now_ns = bpf_ktime_get_ns();
+	d.key.id = sock_cookie(sk);
 	d.bytes = LOAD(skb, len);
 	d.packets = datagrams_in(skb);
-	return handle_datagram(&d);
+	if (flow_count_next(&d, bpf_ktime_get_ns()))
+		return 0;
+	datagram_complete(&d, &t, sk);
+	if (!addr_is_set(t.laddr))
+		__builtin_memcpy(t.laddr, laddr, ADDR_LEN);
+	return handle_datagram(&d, &t);
 }
 
 /* listen, unlisten */
