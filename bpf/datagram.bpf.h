@@ -18,8 +18,8 @@ static __always_inline void flow_count(struct flow *f, const struct datagram *d,
 
 /*
  * Count what is nothing but one more datagram of a known flow, as nearly all are; false: the rest of
- * this file must look at it. @d needs no time of its own. Before its tuple is made, which saves 35 of
- * 70 ns.
+ * this file must look at it. @d needs no time of its own. Before its tuple is made, which saves 21 of
+ * 71 ns.
  */
 static __always_inline bool flow_count_next(const struct datagram *d, __u64 now_ns)
 {

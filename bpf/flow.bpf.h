@@ -181,7 +181,10 @@ SUBPROG int flow_adopt(struct flow *f, const struct datagram *d)
 	return 0;
 }
 
-/* Tell the end of a flow and forget it. Its record may be used again at once: it is copied. */
+/*
+ * Tell the end of a flow and forget it: 1, or 0 if another CPU has. Its record may be used again at
+ * once: it is copied.
+ */
 SUBPROG int flow_close(const struct flow_key *key, const struct flow *live,
 		       const struct udp_end *end, __u8 reason)
 {
@@ -196,10 +199,10 @@ SUBPROG int flow_close(const struct flow_key *key, const struct flow *live,
 		return 0;
 	__sync_fetch_and_add(&shared.flow_cnt, -1);
 	if (f->shown != SHOWN || !wants(EVENT_CLOSE) || !reason_wanted(reason))
-		return 0;
+		return 1;
 	e = flow_event_begin(EVENT_CLOSE, sizeof(*e), end->ts_ns, f, key->id);
 	if (!e)
-		return 0;
+		return 1;
 	e->reason = reason;
 	e->duration_us = (end->ts_ns - f->start_ns) / 1000 ?: 1;
 	e->tx_bytes = f->tx_bytes;
@@ -211,7 +214,7 @@ SUBPROG int flow_close(const struct flow_key *key, const struct flow *live,
 		__builtin_memcpy(e->closer_comm, end->closer_comm, COMM_LEN);
 	}
 	event_end(e);
-	return 0;
+	return 1;
 }
 
 #endif

@@ -260,12 +260,6 @@ SHARED struct {
  * Cookie of a UDP socket with several flows that was closed -> when and by whom. Inserted by
  * handle_udp_destroy(), read by the sweep, deleted by src/tracer.c after it.
  */
-struct udp_end {
-	__u64 ts_ns;
-	__u32 closer_pid;
-	char closer_comm[COMM_LEN];
-	__u32 reserved;
-};
 SHARED struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(max_entries, 4096);

@@ -34,39 +34,39 @@ static __always_inline bool flow_is_evicted(__u32 age)
 }
 
 /* Has its socket gone, or has it been idle for too long? */
-static __always_inline void flow_sweep_ended(const struct flow_key *key, const struct flow *f)
+static __always_inline bool flow_sweep_ended(const struct flow_key *key, const struct flow *f)
 {
 	struct udp_end now = { .ts_ns = bpf_ktime_get_ns(), .closer_pid = f->owner.pid };
 	struct udp_end *end = bpf_map_lookup_elem(&dead_udp_sockets, &key->id);
 
 	if (end)
-		flow_close(key, f, end, REASON_CLOSED);
-	else if (f->last_ns && now.ts_ns > f->last_ns && now.ts_ns - f->last_ns >= cfg.udp_idle_ns)
-		flow_close(key, f, &now, REASON_IDLE);
+		return flow_close(key, f, end, REASON_CLOSED);
+	if (f->last_ns && now.ts_ns > f->last_ns && now.ts_ns - f->last_ns >= cfg.udp_idle_ns)
+		return flow_close(key, f, &now, REASON_IDLE);
+	return false;
 }
 
-/* One flow of the sweep, which one task at a time makes. */
-static __always_inline void flow_sweep(const struct flow_key *key, const struct flow *f)
+/* One flow of the sweep, which one task at a time makes. True if it was closed. */
+static __always_inline bool flow_sweep(const struct flow_key *key, const struct flow *f)
 {
 	struct udp_end now = { .ts_ns = shared.sweep_ns, .closer_pid = f->owner.pid };
 	__u32 age;
 
-	if (shared.sweep_mode == SWEEP_ENDED) {
-		flow_sweep_ended(key, f);
-		return;
-	}
+	if (shared.sweep_mode == SWEEP_ENDED)
+		return flow_sweep_ended(key, f);
 	if (shared.sweep_mode == SWEEP_NEWEST) {
 		if (f->last_ns > shared.sweep_ns)
 			shared.sweep_ns = f->last_ns;
-		return;
+		return false;
 	}
 	if (!f->last_ns || f->last_ns >= now.ts_ns)
-		return; /* just made, or used since the sweep began */
+		return false; /* just made, or used since the sweep began */
 	age = age_of(now.ts_ns - f->last_ns) & (AGE_CNT - 1);
 	if (shared.sweep_mode == SWEEP_COUNT)
 		shared.flow_ages[age]++;
 	else if (flow_is_evicted(age))
-		flow_close(key, f, &now, REASON_IDLE);
+		return flow_close(key, f, &now, REASON_IDLE);
+	return false;
 }
 
 #endif

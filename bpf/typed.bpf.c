@@ -296,17 +296,19 @@ int tree_enter(struct bpf_iter__bpf_map_elem *ctx)
 	return 0;
 }
 
-/* From time to time: closes the flows that have ended. */
+/* From time to time: closes the flows that have ended. Writes a byte for each. */
 SEC("iter/bpf_map_elem")
 int flows_sweep(struct bpf_iter__bpf_map_elem *ctx)
 {
 	struct flow_key *found = ctx->key, key;
 	struct flow *f = ctx->value;
+	__u8 one = 1;
 
 	if (!found || !f)
 		return 0;
 	key = *found;
-	flow_sweep(&key, f);
+	if (flow_sweep(&key, f))
+		bpf_seq_write(ctx->meta->seq, &one, sizeof(one));
 	return 0;
 }
 

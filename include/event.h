@@ -174,6 +174,14 @@ struct exe_record {
 	char path[EXE_PATH_MAX];
 };
 
+/* When a UDP socket with several flows was closed, and by whom: its flows end with it. */
+struct udp_end {
+	__u64 ts_ns;
+	__u32 closer_pid;
+	char closer_comm[COMM_LEN];
+	__u32 reserved;
+};
+
 #pragma GCC diagnostic pop
 
 #define EVENT_HEAD_SIZE __builtin_offsetof(struct event, duration_us)

@@ -200,10 +200,12 @@ static bool sweep_if_due(struct trace *t)
 	uint64_t now = clock_monotonic_ns();
 	bool due = now >= t->sweep_ns;
 
-	if (due)
-		tracer__sweep(t->tracer);
-	if (due || t->sweep_ns == NEVER)
-		t->sweep_ns = tracer__sweep_plan(t->tracer) ? now + t->sweep_period_ns : NEVER;
+	if (due) {
+		t->sweep_ns = NEVER;
+		tracer__sweep(t->tracer); /* reads events as well: one may ask for the next sweep */
+	}
+	if (t->sweep_ns == NEVER && tracer__sweep_plan(t->tracer))
+		t->sweep_ns = now + t->sweep_period_ns;
 	return due;
 }
 

@@ -6,35 +6,59 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "clock.h"
 #include "config.h"
 #include "connsnoop.skel.h"
+#include "event.h"
+#include "tracer.h"
 #include "tracer_internal.h"
 
-/* Have the iterator go through all flows once. */
+/* Flows that are closed before the buffer is emptied: all at once could be more than it holds. */
+#define SWEEP_STEP 64
+
+/* Have the iterator go through all flows once: how many it has closed, or a negative error. */
 static int sweep_run(struct tracer *t, enum sweep_mode mode)
 {
-	char buf[64];
-	int fd;
+	int fd, n, closed = 0;
+	char buf[SWEEP_STEP]; /* it stops when it has written so many bytes, one for each flow */
 
 	t->skel->bss->shared.sweep_mode = mode;
 	fd = bpf_iter_create(bpf_link__fd(t->sweep));
 	if (fd < 0)
 		return -errno;
-	while (read(fd, buf, sizeof(buf)) > 0)
-		;
+	while ((n = read(fd, buf, sizeof(buf))) > 0) {
+		closed += n;
+		tracer__consume(t);
+	}
 	close(fd);
-	return 0;
+	return closed;
 }
 
-/* Forget the sockets that the sweep has dealt with. */
-static void dead_sockets_forget(struct tracer *t)
+/* Where the iterator has stopped it may pass over a flow when it goes on: then it goes round again. */
+static int sweep_ended(struct tracer *t)
+{
+	int n;
+
+	do {
+		n = sweep_run(t, SWEEP_ENDED);
+	} while (n >= SWEEP_STEP);
+	return n < 0 ? n : 0;
+}
+
+/* Forget the sockets that the sweep has dealt with: those that were closed before it began. */
+static void dead_sockets_forget(struct tracer *t, uint64_t before_ns)
 {
 	int fd = bpf_map__fd(t->skel->maps.dead_udp_sockets);
-	uint64_t id;
+	uint64_t id, next = 0;
+	struct udp_end end;
+	bool more = !bpf_map_get_next_key(fd, NULL, &id);
 
-	while (!bpf_map_get_next_key(fd, NULL, &id))
-		if (bpf_map_delete_elem(fd, &id))
-			return;
+	while (more) {
+		more = !bpf_map_get_next_key(fd, &id, &next);
+		if (!bpf_map_lookup_elem(fd, &id, &end) && end.ts_ns < before_ns)
+			bpf_map_delete_elem(fd, &id);
+		id = next;
+	}
 }
 
 /* From which age on, and how many of that age, so that @cnt go. */
@@ -61,7 +85,8 @@ static int evict(struct tracer *t)
 	if (err || cnt <= left)
 		return err;
 	evict_choose(shared, cnt - left);
-	return sweep_run(t, SWEEP_EVICT);
+	err = sweep_run(t, SWEEP_EVICT);
+	return err < 0 ? err : 0;
 }
 
 /*
@@ -82,14 +107,15 @@ bool tracer__sweep_plan(struct tracer *t)
 int tracer__sweep(struct tracer *t)
 {
 	struct shared *shared = &t->skel->bss->shared;
+	uint64_t begin_ns = clock_monotonic_ns();
 	int err;
 
 	if (!t->sweep)
 		return 0;
-	err = sweep_run(t, SWEEP_ENDED);
+	err = sweep_ended(t);
 	if (err)
 		return err;
-	dead_sockets_forget(t);
+	dead_sockets_forget(t, begin_ns);
 	if (shared->flow_cnt >= t->skel->rodata->cfg.flows_mark)
 		err = evict(t);
 	__atomic_store_n(&shared->sweep_asked, 0, __ATOMIC_SEQ_CST);

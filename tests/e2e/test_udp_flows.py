@@ -112,3 +112,23 @@ def test_many_clients(trace, netns):
     for client_id in client_ids:
         assert add_up(trace.find(event='close', id=client_id)) == (14, 0, 2, 0)
     assert trace.summary['lost'] == {}
+
+
+@pytest.mark.case('udp', 'thousands of peers on one socket')
+def test_all_end_at_once(tracer, netns):
+    """The ends of all flows of a socket are more than the buffer holds."""
+    trace = tracer('-u', '--buffer', '64K', '--netns', netns.path)
+    with netns:
+        sender = Sender()
+        for i in range(PEERS):
+            sender.send(peer(i), 10)
+            if i % 50 == 0:  # what has begun fits
+                trace.wait_for(event='flow', id=sender.ids[0], count=i + 1)
+        trace.wait_for(event='flow', id=sender.ids[0], count=PEERS)
+        sender.close()
+    trace.wait_for(event='close', id=sender.ids[0], count=PEERS)
+    trace.stop()
+    closes = trace.find(event='close', id=sender.ids[0])
+    assert {close['reason'] for close in closes} == {'closed'}
+    assert {close['raddr'] for close in closes} == {peer(i) for i in range(PEERS)}
+    assert trace.summary['lost'] == {}
