@@ -14,6 +14,7 @@
 /* The one scan that runs, and what it is about to write. */
 struct scratch {
 	struct event event;
+	struct conn conn; /* the record it makes: too much for the stack, as deep as it is here */
 	struct exe_buffer exe;
 	__u32 last_pid; /* whose exe_record was written last */
 };
@@ -171,24 +172,27 @@ static __always_inline void scan_conn_init(struct conn *c, struct tcp_sock *tp, 
 SUBPROG int scan_conn_make(struct tcp_sock *tp, const struct owner *owner)
 {
 	__u8 state = LOAD(tp, inet_conn.icsk_inet.sk.__sk_common.skc_state);
-	struct conn init = {};
+	struct scratch *x = scratch();
+	struct conn *c;
 
-	if (!owner)
+	if (!owner || !x)
 		return 0;
-	init.e.owner = *owner;
-	scan_conn_init(&init, tp, state);
+	c = &x->conn;
+	__builtin_memset(c, 0, sizeof(*c));
+	c->e.owner = *owner;
+	scan_conn_init(c, tp, state);
 	if (state == TCP_LISTEN) {
-		listener_add(tp, &init);
-		return conn_insert(tp, &init);
+		listener_add(tp, c);
+		return conn_insert(tp, c);
 	}
-	if (init.role == ROLE_CHILD && !(init.flags & CONN_F_ACCEPTED))
-		init.e.attr = scan_listener(&init.e.owner, &init.e.tuple);
-	if (!conn_wanted(&init))
+	if (c->role == ROLE_CHILD && !(c->flags & CONN_F_ACCEPTED))
+		c->e.attr = scan_listener(&c->e.owner, &c->e.tuple);
+	if (!conn_wanted(c))
 		return 0;
-	peer_expect(tp, &init, client_isn(tp, init.e.direction));
-	if (init.e.attr == ATTR_SCAN)
-		peer_tell_owner(&init);
-	return conn_insert(tp, &init);
+	peer_expect(tp, c, client_isn(tp, c->e.direction));
+	if (c->e.attr == ATTR_SCAN)
+		peer_tell_owner(c);
+	return conn_insert(tp, c);
 }
 
 /* Write the event of a scanned socket; 0 unless there was no room, and the kernel comes again. */
