@@ -7,6 +7,8 @@
 # make bench-formats        what an event costs in user space, as each format
 # make bench-formats-check  the same in instructions, against bench/formats/budget
 # make compare    what tcplife, tcptracer and tcpconnect say beside us, in docs/peers.md (needs root); KERNEL, RUNS
+# make bench      what tracing costs, beside other tracers, in docs/bench.md (needs root, an hour); KERNEL, ROUNDS
+#   make bench-quick  a part of it, in two minutes; make bench-smoke  whether it works
 # make cases      docs/cases.md anew, from what e2e and vm found
 # make budget     tests/budget anew: what each program gives the verifier to do, kernel by kernel (needs root)
 # make install    to DESTDIR and PREFIX
@@ -30,6 +32,7 @@ HERE ?= tracepoint
 TESTS ?= tests/e2e
 KERNEL ?= 6.12
 RUNS ?= 2
+ROUNDS ?= 5
 
 Q := $(if $(V),,@)
 msg = $(if $(V),,@printf '  %-8s %s\n' $(1) $(patsubst $(OUT)/%,%,$@))
@@ -128,7 +131,7 @@ $(OUT)/unit/%_test: $(OUT)/unit/%_test.o $(OUT)/unit/libconnsnoop.a
 .PHONY: check lint unit unit-build build-test e2e vm cases budget compare format
 check:
 	$(Q)tools/install-deps build check
-	$(Q)+tests/check lint unit build-test bench-formats-check e2e vm
+	$(Q)+tests/check lint unit build-test bench-formats-check e2e vm bench-smoke
 
 unit-build: $(tests)
 
@@ -177,6 +180,33 @@ bench-formats: $(REPLAY)
 
 bench-formats-check: $(REPLAY)
 	$(Q)bench/formats/check $<
+
+# The load for bench/run, which needs nothing else to be built.
+$(OUT)/bench/load: bench/load.c
+	$(call msg,CC)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) $< -o $@ -pthread
+
+.PHONY: bench bench-quick bench-smoke
+bench:
+	$(Q)tools/install-deps build vm bench
+	$(Q)+$(MAKE) --no-print-directory all $(OUT)/bench/load
+	$(Q)bench/run compare -s 3 -r $(ROUNDS)
+	$(Q)bench/run vm -k $(KERNEL) -s 3 -r $(ROUNDS)
+	$(Q)bench/run scale -s 2 -r 3
+	$(Q)bench/run filters -s 1 -r 3
+	$(Q)bench/run stall -s 2 -r 3
+	$(Q)bench/run idle -s 10 -r 3
+	$(Q)bench/run sustain -s 60 -r 1
+	$(Q)bench/run page
+
+bench-quick: all $(OUT)/bench/load
+	$(Q)bench/run compare -s 1 -r 2 -o $(OUT)/bench/quick.json one
+	$(Q)bench/run page -o $(OUT)/bench/quick.md -p $(OUT)/bench/quick.svg $(OUT)/bench/quick.json
+	$(Q)sed -n '/^### One thread/,/^### The BPF/{/^###/!p;}' $(OUT)/bench/quick.md
+
+bench-smoke: all $(OUT)/bench/load
+	$(Q)bench/smoke
 
 lint: all
 	$(Q)CONNSNOOP=$(OUT)/connsnoop LINT_CFLAGS='$(BASE_CFLAGS) -O2' tests/run-lint
