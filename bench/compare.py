@@ -3,7 +3,7 @@ import statistics
 
 import tracers
 from machine import CONNSNOOP, describe, package
-from measure import Failed, bpf_stats, first_event_ms, load, running
+from measure import START_SECONDS, Failed, bpf_stats, first_event_ms, load, running
 
 FLOWS = 64
 PROBE = ['tcp', '-n', '200']
@@ -63,13 +63,13 @@ def usable(candidates, work):
 
 def owed(tracer, done):
     if done['mode'] == 'udp':
-        return int(done['flows'] * tracer.per_flow + done['threads'] * tracer.per_server)
+        return int(done['flows'] * tracer.per_flow)
     return int(done['done'] * tracer.per_connection)
 
 
-def traced(tracer, arguments, work):
+def traced(tracer, arguments, work, patience=START_SECONDS):
     """One run of the load under a tracer, and what both cost."""
-    with running(tracer, work) as tracing:
+    with running(tracer, work, patience) as tracing:
         before = tracing.cpu_ns()
         done = load(*arguments)
         tracing.settle()
@@ -80,9 +80,9 @@ def traced(tracer, arguments, work):
             'seen': tracing.seen()}
 
 
-def in_kernel(tracer, arguments, work):
+def in_kernel(tracer, arguments, work, patience=START_SECONDS):
     """ns and runs of each BPF program for one connection; None if there are no programs."""
-    with bpf_stats(), running(tracer, work) as tracing:
+    with bpf_stats(), running(tracer, work, patience) as tracing:
         before = tracing.programs()
         done = load(*arguments)['done']
         after = tracing.programs()
@@ -121,12 +121,13 @@ def with_programs(tracer, arguments, work):
     return in_kernel(tracer, short, work)
 
 
-def measure_scenario(name, title, arguments, able, rounds, work):
+def measure_scenario(name, title, arguments, able, rounds, short, work):
     print(f'{title}: {" ".join(arguments)}', flush=True)
     able = [tracer for tracer in able if name != 'udp' or tracer.per_flow is not None]
     runs, bases = interleaved(able, arguments, rounds, work)
     rows = [{'name': tracer.name, 'ours': tracer.ours, 'silent': tracer.silent, 'runs': runs[tracer.name],
-             'programs': with_programs(tracer, arguments, work)} for tracer in able]
+             'programs': with_programs(tracer, arguments, work) if tracer.ours or not short else None}
+            for tracer in able]
     return {'name': name, 'title': title, 'load': arguments, 'untraced': bases, 'rows': rows}
 
 
@@ -140,8 +141,9 @@ def candidates(with_backends):
     return tracers.ours() + (tracers.backends() if with_backends else []) + tracers.peers()
 
 
-def compare(names, seconds, rounds, with_backends, work):
-    """The result of a comparison, for the page. names: of the scenarios; none: all."""
+def compare(names, seconds, rounds, with_backends, short, work):
+    """The result of a comparison, for the page. names: of the scenarios; none: all. short: leave out what takes
+    longest, how fast they start and the programs of others."""
     machine = describe()
     print('who can be measured:', flush=True)
     able, unable = usable(candidates(with_backends), work)
@@ -152,6 +154,6 @@ def compare(names, seconds, rounds, with_backends, work):
         'tracers': [{'name': tracer.name, 'tells': tracer.tells,
                      'version': machine['connsnoop'] if tracer.program == CONNSNOOP
                      else package(tracer.program)} for tracer in able],
-        'scenarios': [measure_scenario(name, *found[name], able, rounds, work) for name in chosen],
-        'starts': starts(able, rounds),
+        'scenarios': [measure_scenario(name, *found[name], able, rounds, short, work) for name in chosen],
+        'starts': {} if short else starts(able, rounds),
     }

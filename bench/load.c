@@ -33,6 +33,7 @@
 
 #define FIRST_PORT 7411
 #define THREADS_MAX 255
+#define HOLD_PORT (FIRST_PORT + THREADS_MAX) /* from here on: beside those of a load */
 #define KEEPERS_MAX 1024
 #define BYTES_MAX 65000
 #define BACKLOG 128
@@ -106,12 +107,13 @@ static struct sockaddr_in address(uint32_t ip, int port)
 				     .sin_addr.s_addr = htonl(ip) };
 }
 
+/* Only a listener may have a port that is in use: two sockets of UDP would be one flow to their peer. */
 static int bound_socket(int type, uint32_t ip, int port)
 {
 	struct sockaddr_in a = address(ip, port);
-	int on = 1, fd = socket(AF_INET, type | SOCK_CLOEXEC, 0);
+	int reuse = type == SOCK_STREAM, fd = socket(AF_INET, type | SOCK_CLOEXEC, 0);
 
-	if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) ||
+	if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &reuse, sizeof(reuse)) ||
 	    bind(fd, (struct sockaddr *)&a, sizeof(a)))
 		err(1, "bind to port %d", port);
 	return fd;
@@ -190,7 +192,7 @@ static void open_flows(struct worker *w)
 	uint32_t ip = opt.net + (uint32_t)w->index * 256;
 	struct sockaddr_in to = address(ip + 1, FIRST_PORT + w->index);
 
-	w->server_fd = bound_socket(SOCK_DGRAM, ip + 1, FIRST_PORT + w->index);
+	w->server_fd = bound_socket(SOCK_DGRAM, INADDR_ANY, FIRST_PORT + w->index);
 	w->flows = w->o->flows / w->o->threads;
 	w->flow_fds = calloc((size_t)w->flows, sizeof(*w->flow_fds));
 	if (!w->flow_fds)
@@ -325,8 +327,7 @@ static int start_keepers(uint64_t count, pid_t *pids, int ready)
 		if (pids[n] < 0)
 			err(1, "fork");
 		if (!pids[n])
-			keep(from, from + each < count ? from + each : count, FIRST_PORT + n,
-			     ready);
+			keep(from, from + each < count ? from + each : count, HOLD_PORT + n, ready);
 	}
 	return n;
 }

@@ -120,15 +120,21 @@ def compare_section(result, title):
 
 # --- the rest -----------------------------------------------------------------------------------
 
+def scale_row(row):
+    if 'why' in row:
+        return [thousands(row['held']), f'could not be measured: {row["why"]}', *['-'] * 5]
+    runs = row['runs']
+    return [thousands(row['held']), thousands(statistics.median(run['per_second'] for run in row['untraced'])),
+            spread([run['left'] for run in runs], 2), spread([run['own_us'] for run in runs], 2) + ' us',
+            kernel_us(row['programs']), lost(runs), memory(runs)]
+
+
 def scale_section(result):
-    rows = [[thousands(row['held']), thousands(statistics.median(run['per_second'] for run in row['untraced'])),
-             spread([run['left'] for run in row['runs']], 2), spread([run['own_us'] for run in row['runs']], 2) + ' us',
-             kernel_us(row['programs']), lost(row['runs']), memory(row['runs'])] for row in result['scale']]
     return ('## With many open connections\n\n'
             f'{machine_line(result["machine"])} They are open before the trace begins, which finds them all;'
             ' one thread makes others meanwhile.\n\n'
             + table(['open', 'untraced, connections/s', 'throughput left', 'own CPU', 'in the kernel', 'lost',
-                     'memory, MiB'], rows))
+                     'memory, MiB'], [scale_row(row) for row in result['scale']]))
 
 
 def filters_section(result):

@@ -28,7 +28,6 @@ class Tracer:
     tells: str  # what it tells, for the page
     per_connection: int = 0  # lines or packets that it owes for one connection, of both its ends
     per_flow: int = None  # the same of a UDP flow; None: it is not for UDP
-    per_server: int = 0  # and of the UDP socket that all flows go to
     live: list = None  # another command, that writes to stdout at once, to see how fast it starts
     counted: bytes = b''  # what a line has to contain besides the load's address
     pcap: bool = False  # the output is no text
@@ -50,14 +49,13 @@ class Tracer:
 
 
 def connsnoop(name, *options, tells='all events of both ends, owner, peer, totals', per_connection=5,
-              per_flow=4, per_server=2):
-    return Tracer(name, [CONNSNOOP, *options, '-o', '{out}'], tells, per_connection, per_flow, per_server,
+              per_flow=4):
+    return Tracer(name, [CONNSNOOP, *options, '-o', '{out}'], tells, per_connection, per_flow,
                   live=[CONNSNOOP, *options, '--latency', '0'])
 
 
 def ours():
-    nothing = {'tells': 'nothing: filtered out in the kernel', 'per_connection': 0, 'per_flow': 0,
-               'per_server': 0}
+    nothing = {'tells': 'nothing: filtered out in the kernel', 'per_connection': 0, 'per_flow': 0}
     return [
         connsnoop('connsnoop'),
         connsnoop('connsnoop -j', '-j'),
