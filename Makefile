@@ -2,7 +2,7 @@
 # make            build build/connsnoop
 # make run        install what is missing, build, trace with ARGS              (needs root)
 # make check      install what is missing, then all tests, here and on every kernel (needs root)
-#   make lint unit build-test bench-formats-check e2e vm   its parts;
+#   make lint unit build-test bench-formats-check e2e vm bench-smoke   its parts;
 #                TESTS, KERNELS and BACKENDS choose some of e2e and vm
 # make bench-formats        what an event costs in user space, as each format
 # make bench-formats-check  the same in instructions, against bench/formats/budget
@@ -212,7 +212,7 @@ lint: all
 	$(Q)CONNSNOOP=$(OUT)/connsnoop LINT_CFLAGS='$(BASE_CFLAGS) -O2' tests/run-lint
 
 format:
-	clang-format -i $(wildcard src/*.[ch] include/*.h bpf/*.[ch] tests/unit/*.[ch] bench/*/*.[ch])
+	clang-format -i $(wildcard src/*.[ch] include/*.h bpf/*.[ch] tests/unit/*.[ch] bench/*.c bench/*/*.[ch])
 
 .DELETE_ON_ERROR:
 .SECONDARY:

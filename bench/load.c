@@ -2,19 +2,17 @@
 /*
  * load - make connections on the loopback device, and tell what they cost; for bench/run.
  *
- *   load tcp [-t THREADS] [-s SECONDS | -n COUNT] [-r RATE] [-b BYTES] [-c client|server]
+ *   load tcp [-t THREADS] [-s SECONDS | -n COUNT] [-r RATE] [-b BYTES] [-S]
  *   load udp [-t THREADS] [-s SECONDS | -n COUNT] [-r RATE] [-b BYTES] [-k FLOWS]
  *   load hold -n COUNT
  *
  * A thread is client and server: there is no waiting between two processes that could hide what a
- * tracer takes. COUNT, RATE (a second, 0: as fast as it goes) and FLOWS are of all threads. -c is
- * who closes first. hold opens COUNT connections and keeps them until its stdin ends. When the work
- * is done, one line of NAME=VALUE goes to stdout. All addresses are in 127.11.0.0/16, or with -a N in
- * 127.N.0.0/16, so that what a tracer tells of them can be counted; the ports are from 7411 on.
+ * tracer takes. COUNT, RATE (a second, 0: as fast as it goes) and FLOWS are of all threads. With -S
+ * the server closes first. hold opens COUNT connections and keeps them until its stdin ends. When
+ * the work is done, one line of NAME=VALUE goes to stdout. All addresses are in 127.11.0.0/16, or
+ * with -a N in 127.N.0.0/16, so that what a tracer tells of them can be counted; ports from 7411 on.
  */
-#include <arpa/inet.h>
 #include <err.h>
-#include <errno.h>
 #include <netinet/in.h>
 #include <pthread.h>
 #include <signal.h>
@@ -36,7 +34,6 @@
 #define HOLD_PORT (FIRST_PORT + THREADS_MAX) /* from here on: beside those of a load */
 #define KEEPERS_MAX 1024
 #define BYTES_MAX 65000
-#define BACKLOG 128
 #define NS_PER_MS 1000000ULL
 #define NS_PER_S 1000000000ULL
 
@@ -62,13 +59,12 @@ struct options {
 
 struct worker {
 	const struct options *o;
-	bool (*step)(struct worker *w); /* one connection or datagram; false: see errno */
+	bool (*step)(struct worker *w); /* one connection or datagram; false: it failed */
 	int index;
 	int server_fd; /* the listener, or the socket of all datagrams */
 	int *flow_fds;
 	int flows;
 	uint64_t count, done, failed;
-	int first_error;
 	double cpu_s;
 	pthread_t thread;
 };
@@ -77,7 +73,7 @@ static struct options opt = {
 	.threads = 1, .seconds = 1, .bytes = 16, .flows = 64, .net = 0x7f0b0000
 };
 static atomic_bool stop;
-static struct timespec begin;
+static uint64_t begin_ns;
 
 static uint64_t now_ns(void)
 {
@@ -87,17 +83,11 @@ static uint64_t now_ns(void)
 	return (uint64_t)ts.tv_sec * NS_PER_S + (uint64_t)ts.tv_nsec;
 }
 
-static uint64_t begin_ns(void)
-{
-	return (uint64_t)begin.tv_sec * NS_PER_S + (uint64_t)begin.tv_nsec;
-}
-
 static void sleep_until(uint64_t ns)
 {
 	struct timespec ts = { (time_t)(ns / NS_PER_S), (long)(ns % NS_PER_S) };
 
-	while (clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &ts, NULL) == EINTR)
-		;
+	clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &ts, NULL);
 }
 
 static struct sockaddr_in address(uint32_t ip, int port)
@@ -123,7 +113,7 @@ static int listener(int port)
 {
 	int fd = bound_socket(SOCK_STREAM, INADDR_ANY, port);
 
-	if (listen(fd, BACKLOG))
+	if (listen(fd, 128))
 		err(1, "listen on port %d", port);
 	return fd;
 }
@@ -135,8 +125,6 @@ static bool carry(int from, int to, size_t bytes)
 	char buf[BYTES_MAX];
 	size_t got = 0;
 
-	if (!bytes)
-		return true;
 	memset(buf, 'x', bytes);
 	if (write(from, buf, bytes) != (ssize_t)bytes)
 		return false;
@@ -215,7 +203,7 @@ static void pace(const struct worker *w)
 	if (!rate)
 		return;
 	due = turn / rate * NS_PER_S + turn % rate * NS_PER_S / rate;
-	due = begin_ns() + due - due % NS_PER_MS;
+	due = begin_ns + due - due % NS_PER_MS;
 	if (now_ns() < due)
 		sleep_until(due);
 }
@@ -233,7 +221,7 @@ static void *work(void *arg)
 			continue;
 		}
 		if (!w->failed++)
-			w->first_error = errno;
+			warn("the first that failed");
 	}
 	getrusage(RUSAGE_THREAD, &usage);
 	w->cpu_s = (double)(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) +
@@ -244,7 +232,7 @@ static void *work(void *arg)
 static void report(const char *mode, const struct worker *w, double seconds)
 {
 	uint64_t done = 0, failed = 0;
-	int error = 0, flows = 0;
+	int flows = 0;
 	double cpu_s = 0;
 
 	for (int i = 0; i < opt.threads; i++) {
@@ -252,13 +240,11 @@ static void report(const char *mode, const struct worker *w, double seconds)
 		failed += w[i].failed;
 		flows += w[i].flows;
 		cpu_s += w[i].cpu_s;
-		error = error ? error : w[i].first_error;
 	}
-	printf("mode=%s threads=%d done=%llu failed=%llu flows=%d seconds=%.4f per_second=%.1f "
-	       "cpu_us=%.3f error=%s\n",
-	       mode, opt.threads, (unsigned long long)done, (unsigned long long)failed, flows,
-	       seconds, (double)done / seconds, done ? cpu_s * 1e6 / (double)done : 0,
-	       error ? strerrorname_np(error) : "none");
+	printf("mode=%s threads=%d done=%ju failed=%ju flows=%d seconds=%.4f per_second=%.1f "
+	       "cpu_us=%.3f\n",
+	       mode, opt.threads, done, failed, flows, seconds, (double)done / seconds,
+	       done ? cpu_s * 1e6 / (double)done : 0);
 }
 
 static int run(const char *mode, bool tcp)
@@ -274,17 +260,17 @@ static int run(const char *mode, bool tcp)
 		else
 			open_flows(&w[i]);
 	}
-	clock_gettime(CLOCK_MONOTONIC, &begin);
+	begin_ns = now_ns();
 	for (int i = 0; i < opt.threads; i++)
 		if (pthread_create(&w[i].thread, NULL, work, &w[i]))
 			errx(1, "no thread");
 	if (!opt.count) {
-		sleep_until(begin_ns() + (uint64_t)(opt.seconds * 1e9));
+		sleep_until(begin_ns + (uint64_t)(opt.seconds * 1e9));
 		atomic_store(&stop, true);
 	}
 	for (int i = 0; i < opt.threads; i++)
 		pthread_join(w[i].thread, NULL);
-	report(mode, w, (double)(now_ns() - begin_ns()) / 1e9);
+	report(mode, w, (double)(now_ns() - begin_ns) / 1e9);
 	return 0;
 }
 
@@ -300,7 +286,7 @@ static void keep(uint64_t from, uint64_t to, int port, int ready)
 		struct sockaddr_in a = address(opt.net + 1 + (uint32_t)(i / PER_TARGET), port);
 
 		if (!connected(server, &a, ends))
-			err(1, "connection %llu", (unsigned long long)i);
+			err(1, "connection %ju", i);
 	}
 	if (write(ready, "", 1) != 1)
 		err(1, "pipe");
@@ -345,7 +331,7 @@ static int hold(uint64_t count)
 	for (int i = 0; i < n; i++)
 		if (read(ready[0], &byte, 1) != 1)
 			errx(1, "not all connections could be opened");
-	printf("mode=hold done=%llu processes=%d\n", (unsigned long long)count, n);
+	printf("mode=hold done=%ju processes=%d\n", count, n);
 	fflush(stdout);
 	while (read(STDIN_FILENO, &byte, 1) > 0)
 		;
@@ -361,13 +347,10 @@ static int hold(uint64_t count)
 static uint64_t number(const char *text, uint64_t min, uint64_t max)
 {
 	char *end;
-	unsigned long long n;
+	uint64_t n = strtoull(text, &end, 10);
 
-	errno = 0;
-	n = strtoull(text, &end, 10);
-	if (errno || end == text || *end || n < min || n > max)
-		errx(2, "%s: not a number from %llu to %llu", text, (unsigned long long)min,
-		     (unsigned long long)max);
+	if (end == text || *end || n < min || n > max)
+		errx(2, "%s: no number, or too small or large", text);
 	return n;
 }
 
@@ -387,7 +370,7 @@ static void set_option(int letter, const char *arg)
 		opt.rate = number(arg, 0, UINT32_MAX);
 		return;
 	case 'b':
-		opt.bytes = number(arg, 0, BYTES_MAX);
+		opt.bytes = number(arg, 1, BYTES_MAX);
 		return;
 	case 'k':
 		opt.flows = (int)number(arg, 1, 1000000);
@@ -395,10 +378,9 @@ static void set_option(int letter, const char *arg)
 	case 'a':
 		opt.net = (uint32_t)number(arg, 1, 255) << 16 | 0x7f000000;
 		return;
-	case 'c':
-		opt.server_closes = !strcmp(arg, "server");
-		if (opt.server_closes || !strcmp(arg, "client"))
-			return;
+	case 'S':
+		opt.server_closes = true;
+		return;
 	}
 	errx(2, "usage: load tcp|udp|hold [OPTION...]");
 }
@@ -409,7 +391,7 @@ int main(int argc, char **argv)
 	bool tcp = !strcmp(mode, "tcp"), holds = !strcmp(mode, "hold");
 	int letter;
 
-	while ((letter = getopt(argc - (argc > 1), argv + (argc > 1), "t:s:n:r:b:k:a:c:")) != -1)
+	while ((letter = getopt(argc - (argc > 1), argv + (argc > 1), "t:s:n:r:b:k:a:S")) != -1)
 		set_option(letter, optarg);
 	if ((!tcp && !holds && strcmp(mode, "udp")) || optind != argc - 1 ||
 	    opt.flows < opt.threads || !(opt.seconds > 0))
