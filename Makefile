@@ -203,7 +203,7 @@ bench:
 bench-quick: all $(OUT)/bench/load
 	$(Q)bench/run compare -s 1 -r 2 -o $(OUT)/bench/quick.json one
 	$(Q)bench/run page -o $(OUT)/bench/quick.md -p $(OUT)/bench/quick.svg $(OUT)/bench/quick.json
-	$(Q)sed -n '/^### One thread/,/^### The BPF/{/^###/!p;}' $(OUT)/bench/quick.md
+	$(Q)sed -n '/^## /,/^### The BPF/{/^### The/!p;}' $(OUT)/bench/quick.md
 
 bench-smoke: all $(OUT)/bench/load
 	$(Q)bench/smoke

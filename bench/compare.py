@@ -98,18 +98,29 @@ def add_ratios(run, neighbours):
     return run
 
 
-def interleaved(able, arguments, rounds, work):
+def attempt(tracer, why, function, *args):
+    """What the function returns; None, and the reason kept, if the tracer has failed this once."""
+    try:
+        return function(tracer, *args)
+    except Failed as failed:
+        print(f'  {tracer.name}: {failed}', flush=True)
+        why.append({'name': tracer.name, 'why': str(failed)})
+        return None
+
+
+def interleaved(able, arguments, rounds, why, work):
     """Untraced, tracer, untraced, next tracer...: the runs of each tracer, and the untraced ones."""
     load(*arguments)  # so that the first one finds what all others leave: TIME-WAIT, a warm cache
     bases, runs = [load(*arguments)], {tracer.name: [] for tracer in able}
     for turn in range(rounds):
         first = turn * len(able) // rounds  # each has other neighbours in each round
         for tracer in able[first:] + able[:first]:
-            run = traced(tracer, arguments, work)
+            run = attempt(tracer, why, traced, arguments, work)
             bases.append(load(*arguments))
-            runs[tracer.name].append(add_ratios(run, bases[-2:]))
-            print(f'  {tracer.name}: {run["left"]:.2f} left, {run["own_us"]:.2f} us,'
-                  f' {run["owed"] - run["seen"]} lost', flush=True)
+            if run:
+                runs[tracer.name].append(add_ratios(run, bases[-2:]))
+                print(f'  {tracer.name}: {run["left"]:.2f} left, {run["own_us"]:.2f} us,'
+                      f' {run["owed"] - run["seen"]} lost', flush=True)
     return runs, bases
 
 
@@ -124,16 +135,17 @@ def with_programs(tracer, arguments, work):
 def measure_scenario(name, title, arguments, able, rounds, short, work):
     print(f'{title}: {" ".join(arguments)}', flush=True)
     able = [tracer for tracer in able if name != 'udp' or tracer.per_flow is not None]
-    runs, bases = interleaved(able, arguments, rounds, work)
+    why = []
+    runs, bases = interleaved(able, arguments, rounds, why, work)
     rows = [{'name': tracer.name, 'ours': tracer.ours, 'silent': tracer.silent, 'runs': runs[tracer.name],
-             'programs': with_programs(tracer, arguments, work) if tracer.ours or not short else None}
-            for tracer in able]
-    return {'name': name, 'title': title, 'load': arguments, 'untraced': bases, 'rows': rows}
+             'programs': attempt(tracer, why, with_programs, arguments, work)
+             if tracer.ours or not short else None} for tracer in able if runs[tracer.name]]
+    return {'name': name, 'title': title, 'load': arguments, 'untraced': bases, 'rows': rows, 'failed': why}
 
 
-def starts(able, rounds):
+def starts(able, rounds, why):
     """Milliseconds from the start to the first event, which is lines of text."""
-    return {tracer.name: [first_event_ms(tracer) for _ in range(rounds)]
+    return {tracer.name: [attempt(tracer, why, first_event_ms) for _ in range(rounds)]
             for tracer in able if not tracer.silent}
 
 
@@ -148,12 +160,12 @@ def compare(names, seconds, rounds, with_backends, short, work):
     print('who can be measured:', flush=True)
     able, unable = usable(candidates(with_backends), work)
     found = scenarios(machine['cpus'], seconds, easy_rate())
-    chosen = [name for name in names if name in found] or list(found)
+    chosen = [name for name in names or found if name in found] or ['busy']
     return {
         'machine': machine, 'seconds': seconds, 'rounds': rounds, 'unable': unable,
         'tracers': [{'name': tracer.name, 'tells': tracer.tells,
                      'version': machine['connsnoop'] if tracer.program == CONNSNOOP
                      else package(tracer.program)} for tracer in able],
         'scenarios': [measure_scenario(name, *found[name], able, rounds, short, work) for name in chosen],
-        'starts': {} if short else starts(able, rounds),
+        'starts': {} if short else starts(able, rounds, unable),
     }

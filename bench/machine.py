@@ -11,6 +11,7 @@ OUT = (ROOT / os.environ.get('OUT', 'build')).resolve()
 CONNSNOOP = str(OUT / 'connsnoop')
 BENCH = OUT / 'bench'
 ENTERED = 'CONNSNOOP_BENCH_NAMESPACE'
+os.environ['PATH'] += ':/usr/sbin:/sbin'  # where bpftool and the tracers of others are
 TRACEFS = '/sys/kernel/tracing'
 
 # More of TIME-WAIT than the load leaves, for beyond that a connection ends in another way.
@@ -25,6 +26,8 @@ def enter_namespace():
         os.environ[ENTERED] = '1'
         os.execvp('unshare', ['unshare', '--net', '--mount', '--', sys.executable, *sys.argv])
     subprocess.run(['ip', 'link', 'set', 'lo', 'up'], check=True)
+    # A filter that lets the load in must let our own connections in (measure.warm_up).
+    pathlib.Path('/proc/self/comm').write_text('load')
     for name, value in SYSCTLS.items():
         pathlib.Path('/proc/sys', name).write_text(value)
     if not os.path.exists(f'{TRACEFS}/events'):

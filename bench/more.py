@@ -17,9 +17,10 @@ LOOK_SECONDS = 1e-4  # patience with a tracer's look at an open connection
 FILTERS = [1, 8, 64]
 STALL_RATE = 20_000
 STALL_SECONDS = 1
-# Passed over by the first filters, met by the last, so that all of them are asked.
+QUIET_SECONDS = 1  # until also the last of the warm-up is printed
+# Passed over by the first filters, met by the last, so that all of them are asked; the warm-up meets it, too.
 KINDS = {
-    'ports (-P)': lambda n: ['-P', ','.join([*(str(20_000 + 2 * i) for i in range(n - 1)), '7411'])],
+    'ports (-P)': lambda n: ['-P', ','.join([*(str(20_000 + 2 * i) for i in range(n - 1)), f'{tracers.NOBODYS_PORT}-7411'])],
     'networks (-A)': lambda n: ['-A', ','.join([*(f'10.{i}.0.0/16' for i in range(n - 1)), '127.0.0.0/8'])],
     'users (--user)': lambda n: ['--user', ','.join([*(str(60_001 + i) for i in range(n - 1)), '0'])],
     'names (-c)': lambda n: [word for name in [*(f'nobody{i}' for i in range(n - 1)), 'load']
@@ -100,6 +101,7 @@ def idle(seconds, rounds, work):
     for _ in range(rounds):
         tracer = tracers.connsnoop('idle', '--netns', '/proc/self/ns/net', per_connection=0)
         with running(tracer, work) as tracing:
+            time.sleep(QUIET_SECONDS)
             before, ns = voluntary_switches(tracing.pids), tracing.cpu_ns()
             time.sleep(seconds)
             found.append({'seconds': seconds, 'wakeups': voluntary_switches(tracing.pids) - before,

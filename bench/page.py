@@ -109,6 +109,8 @@ def machine_line(m):
 
 def compare_section(result, title):
     unable = [[entry['name'], entry['why']] for entry in result['unable']]
+    unable += [[entry['name'], f'of one run: {entry["why"]}'] for scenario in result['scenarios']
+               for entry in scenario['failed']]
     told = [[entry['name'], entry['tells'], entry['version']] for entry in result['tracers']]
     return '\n'.join([
         f'## {title}\n\n{machine_line(result["machine"])} {result["rounds"]} rounds of {result["seconds"]:g} s.\n',

@@ -11,7 +11,7 @@ TCPDUMP = ['tcpdump', '-i', 'lo', '-n']
 SYN_FIN_RST = 'tcp[tcpflags] & (tcp-syn|tcp-fin|tcp-rst) != 0'
 # With its own default it loses a third of the events at once.
 CONNTRACK = ['conntrack', '-E', '-b', str(32 << 20)]
-NOBODYS_PORT = '9'
+NOBODYS_PORT = '9'  # none of the load's, but of the warm-up
 
 # conntrack(8) is told of nothing while no rule asks for the state of connections. Without the
 # shorter time, its table is full of those in TIME-WAIT before the run is over.
