@@ -20,9 +20,9 @@ Numbers are medians (smallest..largest).
   of that is the measuring.
 - **Lost**: what the output lacks of what the tracer owes, of all runs together.
 - **Memory**: peak of the processes, and the mapped ring or perf buffer beside it.
+- **First event**: from the start of the tracer to its first line, with connections all the time and each line printed at once.
 """
-COLUMNS = ['tracer', 'throughput left', 'own CPU', 'more CPU in the load', 'in the kernel', 'lost', 'memory, MiB',
-           'first event, ms']
+COLUMNS = ['tracer', 'throughput left', 'own CPU', 'more CPU in the load', 'in the kernel', 'lost', 'memory, MiB']
 NAMES = ['compare', 'vm', 'scale', 'filters', 'stall', 'idle', 'sustain']
 
 
@@ -56,10 +56,10 @@ def memory(runs):
     return f'{peak:.1f}' + (f' + {buffers:.1f}' if buffers >= 0.1 else '')
 
 
-def kernel_us(programs):
+def kernel_us(programs, digits=2):
     if not programs:
         return '-'
-    return f'{sum(p["ns"] for p in programs.values()) / 1000:.2f} us'
+    return f'{sum(p["ns"] for p in programs.values()) / 1000:.{digits}f} us'
 
 
 def table(columns, rows):
@@ -73,23 +73,23 @@ def name_of(row):
     return f'**{row["name"]}**' if row['ours'] else row['name']
 
 
-def comparison_row(row, starts):
+def comparison_row(row, digits):
     runs = row['runs']
     return [name_of(row), spread([run['left'] for run in runs], 2),
-            spread([run['own_us'] for run in runs], 2) + ' us', spread([run['more_us'] for run in runs], 1) + ' us',
-            kernel_us(row['programs']), '-' if row['silent'] else lost(runs), memory(runs),
-            spread(starts.get(row['name'], []), 0)]
+            spread([run['own_us'] for run in runs], digits) + ' us',
+            spread([run['more_us'] for run in runs], digits - 1) + ' us', kernel_us(row['programs'], digits),
+            '-' if row['silent'] else lost(runs), memory(runs)]
 
 
-def scenario_section(scenario, starts):
+def scenario_section(scenario):
     base = scenario['untraced']
-    unit = 'datagram' if scenario['load'][0] == 'udp' else 'connection'
+    unit, digits = ('datagram', 3) if scenario['load'][0] == 'udp' else ('connection', 2)
     return (f'### {scenario["title"]}\n\n'
             f'Untraced {thousands(statistics.median(run["per_second"] for run in base))} {unit}s/s'
             f' ({thousands(min(run["per_second"] for run in base))}..'
             f'{thousands(max(run["per_second"] for run in base))}),'
-            f' {spread([run["cpu_us"] for run in base], 1)} us of CPU each.\n\n'
-            + table(COLUMNS, [comparison_row(row, starts) for row in scenario['rows']]))
+            f' {spread([run["cpu_us"] for run in base], digits - 1)} us of CPU each.\n\n'
+            + table(COLUMNS, [comparison_row(row, digits) for row in scenario['rows']]))
 
 
 def programs_section(scenario):
@@ -111,12 +111,13 @@ def compare_section(result, title):
     unable = [[entry['name'], entry['why']] for entry in result['unable']]
     unable += [[entry['name'], f'of one run: {entry["why"]}'] for scenario in result['scenarios']
                for entry in scenario['failed']]
-    told = [[entry['name'], entry['tells'], entry['version']] for entry in result['tracers']]
+    told = [[entry['name'], entry['tells'], spread(result['starts'].get(entry['name'], []), 0), entry['version']]
+            for entry in result['tracers']]
     return '\n'.join([
         f'## {title}\n\n{machine_line(result["machine"])} {result["rounds"]} rounds of {result["seconds"]:g} s.\n',
-        *(scenario_section(scenario, result['starts']) for scenario in result['scenarios']),
+        *(scenario_section(scenario) for scenario in result['scenarios']),
         programs_section(result['scenarios'][0]),
-        '### Who was there\n', table(['tracer', 'what it tells', 'version'], told),
+        '### Who was there\n', table(['tracer', 'what it tells', 'first event, ms', 'version'], told),
         '### Who could not be measured here\n', table(['tracer', 'why'], unable) if unable else 'None.\n'])
 
 
