@@ -161,9 +161,10 @@ def programs(pids):
 
 # --- a running tracer ---------------------------------------------------------------------------
 
-def text_lines(path, needle, counted):
+def text_lines(path, needle, tracer):
     with open(path, 'rb') as lines:
-        return sum(needle in line and counted in line for line in lines)
+        return sum(needle in line and tracer.counted in line
+                   and not (tracer.uncounted and tracer.uncounted in line) for line in lines)
 
 
 def packets(path, needle):
@@ -246,10 +247,11 @@ class Running:
         """Lines or packets so far that are of the load."""
         if self.tracer.pcap:
             return packets(self.out, bytes([127, NETS[net]]))
-        return text_lines(self.out, f'127.{NETS[net]}.'.encode(), self.tracer.counted)
+        return text_lines(self.out, f'127.{NETS[net]}.'.encode(), self.tracer)
 
     def settle(self):
         """Until it has done its work. Others' connections may keep it busy: not for ever."""
+        time.sleep(self.tracer.rest_seconds)
         end = time.monotonic() + SETTLE_SECONDS
         before = cpu_ns(family(self.process.pid))
         while time.monotonic() < end:
