@@ -187,29 +187,34 @@ SUBPROG int handle_child_established(struct tcp_sock *tp)
 	return conn_insert(tp, &init);
 }
 
-/* The record of an accepted socket that came before the trace, or whose record was lost. */
+/*
+ * The record of an accepted socket that came before the trace, or whose record was lost; none if the
+ * filters exclude it.
+ */
 SUBPROG int accepted_make(struct tcp_sock *tp)
 {
-	struct conn init = {
-		.role = ROLE_CHILD,
-		.flags = CONN_F_OPEN,
-		.state = LOAD(tp, inet_conn.icsk_inet.sk.__sk_common.skc_state),
-	};
+	struct conn init = { .role = ROLE_CHILD, .flags = CONN_F_OPEN };
 
-	conn_from_sock(&init, tp);
+	tuple_from_tcp(&init.e.tuple, tp);
 	init.e.direction = DIRECTION_IN;
 	if (!tuple_wanted(&init.e.tuple, DIRECTION_IN))
-		return 0;
+		return peer_tell_excluded(tp, &init.e.tuple, DIRECTION_IN);
+	init.e.id = conn_id(tp);
+	init.state = LOAD(tp, inet_conn.icsk_inet.sk.__sk_common.skc_state);
 	peer_expect(tp, &init, client_isn(tp, DIRECTION_IN));
 	return conn_insert_for(EVENT_ACCEPT, tp, &init);
 }
 
-/* accept() returns a socket that the filters exclude. */
-SUBPROG int accept_exclude(struct tcp_sock *tp)
+/* Whose process has accepted it, that the filters exclude. */
+SUBPROG int accept_exclude(struct tcp_sock *tp, const struct conn *c)
 {
-	struct tuple t = {};
+	struct tuple t;
 
-	tuple_from_tcp(&t, tp);
+	if (!c)
+		return 0;
+	t = c->e.tuple;
+	close_forget(tp, c);
+	conn_drop(tp);
 	return peer_tell_excluded(tp, &t, DIRECTION_IN);
 }
 
@@ -222,20 +227,15 @@ static __always_inline int handle_accept(struct tcp_sock *tp)
 		accepted_make(tp);
 		c = conn_find(tp);
 	}
-	if (!c)
-		return accept_exclude(tp);
-	if (c->role != ROLE_CHILD || c->flags & CONN_F_ACCEPTED)
+	if (!c || c->role != ROLE_CHILD || c->accepted)
 		return 0;
-	if (!owner_current(&c->e.owner)) {
-		close_forget(tp, c);
-		conn_drop(tp);
-		return accept_exclude(tp);
-	}
+	if (!owner_current(&c->e.owner))
+		return accept_exclude(tp, c);
 	c->e.attr = c->e.owner.pid ? ATTR_ACCEPT : ATTR_NONE;
-	c->flags |= CONN_F_ACCEPTED;
 	peer_meet(c);
 	if (wants(EVENT_ACCEPT))
 		conn_event_send(EVENT_ACCEPT, bpf_ktime_get_ns(), c);
+	c->accepted = 1; /* not before: a close on another CPU would overtake it */
 	close_after_accept(tp, c);
 	return 0;
 }

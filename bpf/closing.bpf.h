@@ -24,14 +24,14 @@ static __always_inline bool sock_is_dead(struct tcp_sock *tp)
 /* A child that has a struct socket was accepted, seen by us or not (32-bit programs). */
 static __always_inline bool child_was_accepted(struct tcp_sock *tp, const struct conn *c)
 {
-	return c->flags & CONN_F_ACCEPTED || LOAD(tp, inet_conn.icsk_inet.sk.sk_socket);
+	return c->accepted || LOAD(tp, inet_conn.icsk_inet.sk.sk_socket);
 }
 
 /* ESTABLISHED -> FIN_WAIT1, CLOSE_WAIT -> LAST_ACK: close(), shutdown() or exit, in process context. */
 static __always_inline void handle_fin_sent(struct tcp_sock *tp, struct conn *c)
 {
 	if (child_was_accepted(tp, c))
-		c->flags |= CONN_F_ACCEPTED;
+		c->accepted = 1;
 	c->data_segs_in = LOAD(tp, data_segs_in);
 	closer_note(c);
 }
@@ -189,7 +189,7 @@ static __always_inline bool is_abort_on_data(struct tcp_sock *tp, const struct c
 static __always_inline bool accept_may_follow(struct tcp_sock *tp, const struct conn *c,
 					      __u32 error)
 {
-	if (c->role != ROLE_CHILD || c->flags & CONN_F_ACCEPTED || !cfg.destroy_seen)
+	if (c->role != ROLE_CHILD || c->accepted || !cfg.destroy_seen)
 		return false;
 	return child_was_accepted(tp, c) ? cfg.accept_by_syscall : error;
 }
@@ -220,9 +220,10 @@ SUBPROG int handle_old_close(struct tcp_sock *tp, int old_state)
 	bool in_queue = !LOAD(tp, inet_conn.icsk_inet.sk.sk_socket) && !sock_is_dead(tp);
 	struct conn none = {};
 
-	conn_from_sock(&none, tp);
+	tuple_from_tcp(&none.e.tuple, tp);
 	if (!tuple_wanted(&none.e.tuple, DIRECTION_NONE))
 		return 0;
+	none.e.id = conn_id(tp);
 	/* with an error, accept() may still return it */
 	if (in_queue && !error)
 		return close_tell(tp, &none, REASON_NEVER_ACCEPTED);

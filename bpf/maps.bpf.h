@@ -7,13 +7,12 @@
 
 enum role { ROLE_CLIENT = 1, ROLE_LISTENER, ROLE_CHILD };
 
-#define CONN_F_TOLD 1 /* its `connect` or `listen` was emitted */
-#define CONN_F_OPEN 2 /* its `established` or `accept` is due or out, its `close` is due */
-#define CONN_F_ACCEPTED 4
-#define CONN_F_FIN_RECEIVED 8 /* the other end's FIN was the first */
-#define CONN_F_CLOSED 16      /* its `close` was emitted, or waits in late_closes */
-#define CONN_F_PEER_HERE 32   /* the other end may be on this machine */
-#define CONN_F_SCANNED 64     /* found by the scan, which has not told it yet */
+#define CONN_F_TOLD 1	      /* its `connect` or `listen` was emitted */
+#define CONN_F_OPEN 2	      /* its `established` or `accept` is due or out, its `close` is due */
+#define CONN_F_FIN_RECEIVED 4 /* the other end's FIN was the first */
+#define CONN_F_CLOSED 8	      /* its `close` was emitted, or waits in late_closes */
+#define CONN_F_PEER_HERE 16   /* the other end may be on this machine */
+#define CONN_F_SCANNED 32     /* found by the scan, which has not told it yet */
 
 /*
  * What is remembered of a TCP socket, from its first event to its last. What its events have in common
@@ -27,9 +26,9 @@ struct conn {
 	__u32 client_isn;   /* CONN_F_PEER_HERE: see peer.bpf.h */
 	__u32 data_segs_in; /* received when this end sent its FIN */
 	__u8 role;
-	__u8 flags; /* CONN_F_* */
-	__u8 state; /* TCP_*: what its last change was to */
-	__u8 reserved;
+	__u8 flags;    /* CONN_F_* */
+	__u8 state;    /* TCP_*: what its last change was to */
+	__u8 accepted; /* its `accept` was told; no flag, for its close may come on another CPU */
 };
 
 /* A UDP flow: one socket and one peer. */
@@ -176,11 +175,11 @@ struct peer_key {
 struct peer_end {
 	__u32 pid; /* 0: not known */
 	char comm[COMM_LEN];
+	__u32 done; /* it will not ask who the other is */
 };
 struct peer {
 	struct peer_end client;
 	struct peer_end server;
-	__u32 client_done; /* it will not ask who the server is */
 };
 SHARED struct {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);

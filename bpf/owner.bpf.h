@@ -166,7 +166,6 @@ static __always_inline bool owner_passes(const struct owner *o, struct task_stru
 
 static __always_inline void owner_read(struct owner *o, struct task_struct *task)
 {
-#ifndef PROBED
 	if (cfg.task_btf) {
 		struct task_struct *typed = bpf_get_current_task_btf();
 
@@ -174,7 +173,6 @@ static __always_inline void owner_read(struct owner *o, struct task_struct *task
 		EXE_KEY_FROM_TASK(o, typed, TYPED_LOAD);
 		return;
 	}
-#endif
 	OWNER_FROM_TASK(o, task, PROBE_LOAD);
 	EXE_KEY_FROM_TASK(o, task, PROBE_LOAD);
 }
@@ -202,16 +200,29 @@ SUBPROG int owner_current(struct owner *o)
 	return 0;
 }
 
+#define CLOSER_FROM_TASK(pid, comm, task, load, owner_pid)                                         \
+	do {                                                                                       \
+		struct task_struct *leader = load(task, group_leader);                             \
+		__u32 tgid = load(task, tgid);                                                     \
+                                                                                                   \
+		if (tgid == (owner_pid) || load(task, flags) & PF_KTHREAD)                         \
+			break;                                                                     \
+		*(pid) = tgid;                                                                     \
+		bpf_probe_read_kernel_str(comm, COMM_LEN, leader->comm);                           \
+	} while (0)
+
 /* The running process as who closes a socket, unless that is its owner or the kernel. */
 static __always_inline void closer_current(__u32 *pid, char *comm, __u32 owner_pid)
 {
 	struct task_struct *task = (void *)bpf_get_current_task();
-	__u32 tgid = BPF_CORE_READ(task, tgid);
 
-	if (tgid == owner_pid || BPF_CORE_READ(task, flags) & PF_KTHREAD)
+	if (cfg.task_btf) {
+		struct task_struct *typed = bpf_get_current_task_btf();
+
+		CLOSER_FROM_TASK(pid, comm, typed, TYPED_LOAD, owner_pid);
 		return;
-	*pid = tgid;
-	bpf_probe_read_kernel_str(comm, COMM_LEN, BPF_CORE_READ(task, group_leader, comm));
+	}
+	CLOSER_FROM_TASK(pid, comm, task, PROBE_LOAD, owner_pid);
 }
 
 #endif

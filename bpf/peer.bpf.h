@@ -62,23 +62,26 @@ static __always_inline void peer_expect(struct tcp_sock *tp, struct conn *c, __u
 	c->client_isn = isn;
 }
 
-/*
- * The client, or an end that the trace has found: tell the other end who this is. @done: the client,
- * and it will not ask.
- */
-static __always_inline void peer_tell(const struct peer_key *key, __u8 direction,
-				      const struct peer_end *me, bool done)
+static __always_inline struct peer_end *peer_end(struct peer *p, bool client)
 {
-	bool out = direction == DIRECTION_OUT;
+	return client ? &p->client : &p->server;
+}
+
+/* The client, or an end that the trace has found: tell the other end who this is. */
+static __always_inline void peer_tell(const struct peer_key *key, __u8 direction,
+				      const struct peer_end *me)
+{
+	bool client = direction == DIRECTION_OUT;
 	struct peer *p = bpf_map_lookup_elem(&peers, key);
 
-	if (p) {
-		*(out ? &p->client : &p->server) = *me;
-		p->client_done |= done;
+	if (p && me->done && peer_end(p, !client)->done) {
+		bpf_map_delete_elem(&peers, key);
+	} else if (p) {
+		*peer_end(p, client) = *me;
 	} else {
-		struct peer init = { .client_done = done };
+		struct peer init = {};
 
-		*(out ? &init.client : &init.server) = *me;
+		*peer_end(&init, client) = *me;
 		bpf_map_update_elem(&peers, key, &init, BPF_ANY);
 	}
 }
@@ -97,7 +100,20 @@ static __always_inline void peer_tell_owner(const struct conn *c)
 		return;
 	__builtin_memcpy(me.comm, c->e.owner.comm, COMM_LEN);
 	conn_peer_key(&key, c);
-	peer_tell(&key, c->e.direction, &me, false);
+	peer_tell(&key, c->e.direction, &me);
+}
+
+/* May the filters want the other end of a connection? Its namespace and its owner are not known. */
+static __always_inline bool peer_may_be_wanted(const struct tuple *t, __u8 direction)
+{
+	struct tuple other = *t;
+
+	__builtin_memcpy(other.laddr, t->raddr, ADDR_LEN);
+	__builtin_memcpy(other.raddr, t->laddr, ADDR_LEN);
+	other.lport = t->rport;
+	other.rport = t->lport;
+	other.netns = cfg.netns;
+	return tuple_wanted(&other, direction == DIRECTION_OUT ? DIRECTION_IN : DIRECTION_OUT);
 }
 
 /*
@@ -107,16 +123,16 @@ static __always_inline void peer_tell_owner(const struct conn *c)
 SUBPROG int peer_tell_excluded(struct tcp_sock *tp, const struct tuple *t, __u8 direction)
 {
 	bool out = direction == DIRECTION_OUT;
-	struct peer_end me = {};
+	struct peer_end me = { .done = 1 };
 	struct peer_key key;
 
-	if (!t || !peer_may_be_here(tp, t))
+	if (!t || !peer_may_be_here(tp, t) || !peer_may_be_wanted(t, direction))
 		return 0;
 	closer_current(&me.pid, me.comm, 0);
 	if (!me.pid)
 		return 0;
 	peer_key_set(&key, t, direction, out ? LOAD(tp, write_seq) : client_isn(tp, direction));
-	peer_tell(&key, direction, &me, out);
+	peer_tell(&key, direction, &me);
 	return 0;
 }
 
@@ -126,67 +142,68 @@ static __always_inline void peer_keep(struct conn *c, const struct peer_end *oth
 	__builtin_memcpy(c->e.peer_comm, other->comm, COMM_LEN);
 }
 
-/* Who is at the other end, if that has come to be known since. */
+static __always_inline struct peer *peer_lookup(struct peer_key *key, const struct conn *c)
+{
+	if (!(c->flags & CONN_F_PEER_HERE))
+		return NULL;
+	conn_peer_key(key, c);
+	return bpf_map_lookup_elem(&peers, key);
+}
+
+static __always_inline void peer_learn(struct conn *c, struct peer *p)
+{
+	struct peer_end *other = peer_end(p, c->e.direction != DIRECTION_OUT);
+
+	if (other->pid)
+		peer_keep(c, other);
+}
+
+/* Who is at the other end, if that is known by now. */
 static __always_inline void peer_find(struct conn *c)
 {
 	struct peer_key key;
-	struct peer_end *other;
-	struct peer *p;
+	struct peer *p = c->e.peer_pid ? NULL : peer_lookup(&key, c);
 
-	if (c->e.peer_pid || !(c->flags & CONN_F_PEER_HERE))
-		return;
-	conn_peer_key(&key, c);
-	p = bpf_map_lookup_elem(&peers, &key);
-	if (!p)
-		return;
-	other = c->e.direction == DIRECTION_OUT ? &p->server : &p->client;
-	if (other->pid)
-		peer_keep(c, other);
+	if (p)
+		peer_learn(c, p);
 }
 
 /* The server has accepted: both ends introduce themselves. */
 static __always_inline void peer_meet(struct conn *c)
 {
 	struct peer_key key;
-	struct peer *p;
+	struct peer *p = peer_lookup(&key, c);
 
-	if (!(c->flags & CONN_F_PEER_HERE))
-		return;
-	conn_peer_key(&key, c);
-	p = bpf_map_lookup_elem(&peers, &key);
 	if (!p || !p->client.pid)
 		return;
-	peer_keep(c, &p->client);
+	peer_learn(c, p);
 	p->server.pid = c->e.owner.pid;
 	__builtin_memcpy(p->server.comm, c->e.owner.comm, COMM_LEN);
-	if (p->client_done)
+	p->server.done = 1;
+	if (p->client.done)
 		bpf_map_delete_elem(&peers, &key);
 }
 
 /*
- * The connection is over. The record goes with its last reader: a table that is never full makes an
- * insertion 0.2 us cheaper than one that has to find the least recently used.
+ * The connection is over, or came to nothing. The record goes with its last reader: a table that is
+ * never full makes an insertion 0.2 us cheaper than one that has to find the least recently used.
  */
 static __always_inline void peer_part(struct conn *c)
 {
-	bool out = c->e.direction == DIRECTION_OUT;
+	bool client = c->e.direction == DIRECTION_OUT;
 	struct peer_key key;
 	struct peer *p;
 
-	if (!(c->flags & CONN_F_PEER_HERE) || (!out && c->e.peer_pid))
-		return;
-	conn_peer_key(&key, c);
-	p = bpf_map_lookup_elem(&peers, &key);
+	if (!client && c->e.peer_pid)
+		return; /* they have met */
+	p = peer_lookup(&key, c);
 	if (!p)
 		return;
-	if (out && !p->server.pid && c->flags & CONN_F_OPEN) {
-		p->client_done = 1;
-		return;
-	}
-	if (out ? p->server.pid : p->client.pid)
-		peer_keep(c, out ? &p->server : &p->client);
-	if (out || p->client_done)
+	peer_learn(c, p);
+	if (peer_end(p, !client)->done || !(c->flags & CONN_F_OPEN))
 		bpf_map_delete_elem(&peers, &key);
+	else
+		peer_end(p, client)->done = 1;
 }
 
 #endif

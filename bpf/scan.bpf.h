@@ -161,7 +161,7 @@ static __always_inline void scan_conn_init(struct conn *c, struct tcp_sock *tp, 
 	if (c->role == ROLE_CLIENT)
 		c->e.lorigin = sock_lorigin((struct sock *)tp);
 	else if (scan_is_accepted(tp))
-		c->flags |= CONN_F_ACCEPTED;
+		c->accepted = 1;
 	if (state != TCP_SYN_SENT)
 		c->flags |= CONN_F_OPEN;
 	if (state == TCP_CLOSE_WAIT || state == TCP_LAST_ACK)
@@ -185,7 +185,7 @@ SUBPROG int scan_conn_make(struct tcp_sock *tp, const struct owner *owner)
 		listener_add(tp, c);
 		return conn_insert(tp, c);
 	}
-	if (c->role == ROLE_CHILD && !(c->flags & CONN_F_ACCEPTED))
+	if (c->role == ROLE_CHILD && !(c->accepted))
 		c->e.attr = scan_listener(&c->e.owner, &c->e.tuple);
 	if (!conn_wanted(c))
 		return 0;

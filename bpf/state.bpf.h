@@ -66,7 +66,7 @@ static __always_inline void handle_closed(struct tcp_sock *tp, struct conn *c, i
 	default:
 		if (c)
 			done = handle_close(tp, c, old_state);
-		else
+		else if (!(cfg.filters & FILTER_OWNER))
 			handle_old_close(tp, old_state);
 	}
 	if (c && done)
@@ -93,11 +93,18 @@ static __always_inline void handle_established(struct tcp_sock *tp, struct conn 
 		handle_old_connect(EVENT_ESTABLISHED, tp, 0);
 }
 
+/* A change that nobody asks for, and that a later look need not know of. */
+static __always_inline bool state_is_idle(int new_state)
+{
+	return (new_state == TCP_FIN_WAIT2 || new_state == TCP_CLOSING) && !cfg.state_twice &&
+	       !wants(EVENT_STATE);
+}
+
 static __always_inline int handle_state(struct tcp_sock *tp, int old_state, int new_state)
 {
 	struct conn *c;
 
-	if (old_state == new_state)
+	if (old_state == new_state || state_is_idle(new_state))
 		return 0;
 	/* A listener's child has been copied from it, and has no cookie of its own and perhaps no peer
 	 * yet: it is born in SYN_RECV rather than changed to it. */

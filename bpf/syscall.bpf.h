@@ -35,13 +35,24 @@ static __always_inline struct sock *sock_of_file(struct file *file)
 /* The same of a descriptor of the running task. */
 static __always_inline struct sock *sock_of_fd(__u32 fd)
 {
-	struct task_struct *task = (void *)bpf_get_current_task();
-	struct fdtable *fdt = LOAD(task, files, fdt);
-	struct file **slot = LOAD(fdt, fd), *file = NULL;
+	struct file **slots, *file = NULL;
+	__u32 cnt;
 
-	if (fd >= LOAD(fdt, max_fds))
+	if (cfg.task_btf) { /* four reads that cost nothing */
+		struct fdtable *fdt = bpf_get_current_task_btf()->files->fdt;
+
+		slots = fdt->fd;
+		cnt = fdt->max_fds;
+	} else {
+		struct task_struct *task = (void *)bpf_get_current_task();
+		struct fdtable *fdt = PROBE_LOAD(task, files, fdt);
+
+		slots = PROBE_LOAD(fdt, fd);
+		cnt = PROBE_LOAD(fdt, max_fds);
+	}
+	if (fd >= cnt)
 		return NULL;
-	bpf_probe_read_kernel(&file, sizeof(file), slot + fd);
+	bpf_probe_read_kernel(&file, sizeof(file), slots + fd);
 	return file ? sock_of_file(file) : NULL;
 }
 
@@ -67,7 +78,7 @@ SUBPROG int accept_exit_again(long ret)
 	if (!tp)
 		return 0;
 	c = conn_find(tp);
-	return c && !(c->flags & CONN_F_ACCEPTED) ? handle_accept(tp) : 0;
+	return c && !(c->accepted) ? handle_accept(tp) : 0;
 }
 
 /*

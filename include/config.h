@@ -81,7 +81,8 @@ struct config {
 	__u8 destroy_seen;	/* a socket's end is seen: see closing.bpf.h */
 	__u8 uring_args;	/* enum uring_args */
 	__u8 accept_by_graft;	/* inet_csk_accept() serves MPTCP alone */
-	__u8 reserved[2];
+	__u8 state_twice;	/* each state change is looked at again: see handle_state_again() */
+	__u8 reserved[1];
 };
 
 #pragma GCC diagnostic pop

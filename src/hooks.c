@@ -359,8 +359,13 @@ bool plan_uses(const struct plan *plan, const char *program)
 
 bool plan_is_by_syscall(const struct plan *plan)
 {
-	return plan_uses(plan, "sys_exit_tp") || plan_uses(plan, "accept4_exit_tp") ||
-	       plan_uses(plan, "connect_exit_tp");
+	static const char *const programs[] = { "sys_exit_tp", "accept4_exit_tp", "connect_exit_tp",
+						"bind_exit_tp", "sys_exit_send_tp" };
+	bool any = false;
+
+	for (size_t i = 0; i < sizeof(programs) / sizeof(*programs); i++)
+		any |= plan_uses(plan, programs[i]);
+	return any;
 }
 
 bool plan_has_backend(const struct plan *plan, enum backend backend)

@@ -62,7 +62,7 @@ def test_asleep_without_filters(tracer):
 
 
 @pytest.mark.parametrize('options', [['--pid', '1'], ['--comm', 'no-such-comm'], ['--in', '--pid', '1'],
-                                     ['--class', 'well-known'], []], ids=' '.join)
+                                     []], ids=' '.join)
 def test_flows(tracer, netns, options):
     """UDP flows are looked after while there are any, those that filters hide too: then it sleeps again."""
     trace = tracer('--netns', netns.path, '--udp-idle', '0.5', *options)
