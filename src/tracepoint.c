@@ -4,13 +4,14 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <linux/perf_event.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #include "detached.h"
+#include "parse.h"
 
 /* The root of tracefs: a descriptor or -errno. */
 static int tracefs_open(void)
@@ -31,16 +32,19 @@ static int tracefs_open(void)
 /* The number in the file; or -errno. */
 static int read_number(int dir, const char *path)
 {
-	int fd = openat(dir, path, O_RDONLY | O_CLOEXEC), number;
+	int fd = openat(dir, path, O_RDONLY | O_CLOEXEC), err;
 	char text[16] = "";
+	uint64_t number;
 	ssize_t n;
 
 	if (fd < 0)
 		return -errno;
 	n = read(fd, text, sizeof(text) - 1);
-	number = n > 0 ? atoi(text) : 0;
 	close(fd);
-	return number > 0 ? number : -EINVAL;
+	if (n > 0 && text[n - 1] == '\n')
+		text[n - 1] = '\0';
+	err = parse_uint(text, 1, INT_MAX, &number);
+	return err ?: (int)number;
 }
 
 int tracepoint_open(const char *name)

@@ -4,6 +4,7 @@
 #include <bpf/libbpf.h>
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "config.h"
@@ -24,6 +25,7 @@ struct footprint {
 /* What the kernel itself says, in bytes; 0: nothing. */
 static uint64_t kernel_says(const struct bpf_map *map)
 {
+	static const char key[] = "memlock:";
 	char path[64], line[256];
 	uint64_t bytes = 0;
 	FILE *f;
@@ -32,9 +34,9 @@ static uint64_t kernel_says(const struct bpf_map *map)
 	f = fopen(path, "re");
 	if (!f)
 		return 0;
-	while (fgets(line, sizeof(line), f))
-		if (sscanf(line, "memlock: %" SCNu64, &bytes) == 1)
-			break;
+	while (!bytes && fgets(line, sizeof(line), f))
+		if (!strncmp(line, key, strlen(key)))
+			bytes = strtoull(line + strlen(key), NULL, 10);
 	fclose(f);
 	return bytes;
 }
