@@ -107,12 +107,13 @@ struct shared {
 	__u64 sweep_ns; /* CLOCK_MONOTONIC: ages are reckoned from here, not from a pause after it */
 	__u32 reader_sleeps; /* set by the reader before it waits; cleared by who wakes it */
 	__u32 hurry;	     /* set by who sees the mark passed; cleared by the reader */
-	__u32 tree_cnt;	     /* processes in the map tree */
-	__u32 flow_cnt;	     /* flows in the table; written by the programs alone */
+	__u32 scan_runs;     /* the loader reads what was there before */
+	/* On a cache line of its own: every event reads what is above, and every flow writes this. */
+	__u32 flow_cnt __attribute__((aligned(64))); /* flows in the table */
+	__u32 tree_cnt;				     /* processes in the map tree */
 	__u32 sweep_asked; /* set by who sees too many flows, or the first; cleared by the sweep */
 	__u32 sweep_planned; /* the reader will wake by itself to sweep: 0 when there are no flows */
 	__u32 sweep_mode;    /* enum sweep_mode */
-	__u32 scan_runs;     /* the loader reads what was there before */
 	__u32 evict_age;
 	__u32 evict_cnt;
 	__u32 flow_ages[AGE_CNT]; /* how many flows are of each age */
