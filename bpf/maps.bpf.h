@@ -211,7 +211,7 @@ SHARED struct {
  */
 struct call_key {
 	__u64 pid_tgid;
-	__u64 function; /* enum of probed.bpf.c */
+	__u64 function; /* enum function */
 };
 struct call {
 	__u64 arg[3];

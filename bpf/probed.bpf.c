@@ -5,46 +5,12 @@
  * bpf_probe_read_kernel().
  */
 #define PROBED
+#include "call.bpf.h"
 #include "packet.bpf.h"
 #include "scan.bpf.h"
 #include "syscall.bpf.h"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
-
-/* --- arguments of a function, kept for its return ------------------------------------------- */
-
-enum function {
-	TCP_V4_PRE_CONNECT,
-	TCP_V6_PRE_CONNECT,
-	TCP_V4_CONNECT,
-	TCP_V6_CONNECT,
-	LISTEN_START,
-	UDP_SENDMSG,
-	UDPV6_SENDMSG,
-	GET_PORT
-};
-
-static __always_inline int call_enter(enum function function, __u64 arg0, __u64 arg1, __u64 arg2)
-{
-	struct call_key key = { bpf_get_current_pid_tgid(), function };
-	struct call call = { { arg0, arg1, arg2 } };
-
-	bpf_map_update_elem(&calls, &key, &call, BPF_ANY);
-	return 0;
-}
-
-/* Take the arguments back; false when the call began before the trace. */
-static __always_inline bool call_leave(enum function function, struct call *call)
-{
-	struct call_key key = { bpf_get_current_pid_tgid(), function };
-	struct call *known = bpf_map_lookup_elem(&calls, &key);
-
-	if (!known)
-		return false;
-	*call = *known;
-	bpf_map_delete_elem(&calls, &key);
-	return true;
-}
 
 /* --- TCP ------------------------------------------------------------------------------------ */
 

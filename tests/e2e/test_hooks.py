@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from sockets import IN_VM
+from sockets import IN_VM, Pair, cookie, tcp_socket, udp_socket
 from test_cli import connsnoop
 from tracing import BACKEND
 
@@ -49,6 +49,30 @@ def test_no_kprobes(tracer, backend):
     assert not [hook for hook, where in ways.items() if 'probe/' in where], ways
     for hook in 'tcp-connect', 'tcp-connect-return', 'tcp-listen', 'udp-send', 'udp-receive', 'udp-bind', 'udp-close':
         assert re.match('fentry/|fexit/', ways[hook]), ways
+
+
+# Neither tracefs nor the right to mount it: `COMMAND...` in its place, as the same process.
+NO_TRACEFS = ['unshare', '-m', 'sh', '-c', 'for at in /sys/kernel/tracing /sys/kernel/debug; do '
+              '[ ! -d $at ] || mount -t tmpfs none $at; done; exec setpriv --bounding-set=-sys_admin "$@"', 'sh']
+
+
+def test_exits_of_all_calls(tracer, netns):
+    """Where the exits of single system calls cannot be had, those of all tell the same."""
+    trace = tracer(backend='tracepoint', wrap=NO_TRACEFS)
+    for hook in 'tcp-connect-return', 'tcp-accept', 'udp-bind':
+        assert trace.ways()[hook].startswith('tp_btf/sys_exit'), trace.ways()
+    with netns, tcp_socket() as client, pytest.raises(OSError):
+        client_id = cookie(client)
+        client.connect(('192.0.2.1', 80))
+    trace.wait_for(event='fail', id=client_id, phase='local', error='ENETUNREACH')
+    pair = Pair('127.0.0.1')
+    trace.wait_for(event='accept', id=cookie(pair.server), pid=os.getpid())
+    pair.close()
+    with udp_socket(port=0) as named:
+        port = named.getsockname()[1]
+    with udp_socket(port=port) as named:
+        trace.wait_for(event='listen', id=cookie(named), lport=port)
+    trace.stop()
 
 
 def test_maps():

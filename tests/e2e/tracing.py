@@ -215,7 +215,7 @@ def pick(event, wanted):
 class Trace:
     """A running `connsnoop`, usually with -j, and its stream so far."""
 
-    def __init__(self, *args, json=True, backend=BACKEND, start=True):
+    def __init__(self, *args, json=True, backend=BACKEND, start=True, wrap=()):
         self.lines = []  # of JSON, as bytes
         self.summary = None
         self.args = [BINARY, '-v', '--backend', backend, *(['-j'] if json else []), *args]
@@ -223,7 +223,7 @@ class Trace:
         self._whole = not {'-e', '--events', '-f', '--failed'} & set(args)
         self._out, self._err = tempfile.TemporaryFile(), tempfile.TemporaryFile()
         self._offset = 0
-        self.process = subprocess.Popen(self.args, stdin=subprocess.DEVNULL, stdout=self._out,
+        self.process = subprocess.Popen([*wrap, *self.args], stdin=subprocess.DEVNULL, stdout=self._out,
                                         stderr=self._err)
         if start:
             self.wait_for_start()
