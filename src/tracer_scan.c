@@ -65,6 +65,23 @@ static int hand_on(struct scan *s)
 	return 0;
 }
 
+/*
+ * What happens meanwhile waits in the buffer, so that the sockets that were there come first; but not
+ * until events are lost.
+ */
+static int make_room(struct scan *s)
+{
+	const struct connsnoop_bpf *skel = s->tracer->skel;
+	int n;
+
+	if (skel->rodata->cfg.wakeup_bytes && !skel->bss->shared.hurry)
+		return 0;
+	tracer__awake(s->tracer);
+	n = tracer__consume(s->tracer);
+	s->stopped |= n < 0;
+	return n < 0 ? n : 0;
+}
+
 /* Read one iterator to its end, in the network namespace that the thread is in. */
 static int run_iterator(struct scan *s, struct bpf_link *link)
 {
@@ -82,7 +99,7 @@ static int run_iterator(struct scan *s, struct bpf_link *link)
 			err = -errno;
 		else
 			s->len += n;
-		err = err ?: hand_on(s);
+		err = err ?: hand_on(s) ?: make_room(s);
 	} while (!err && n);
 	close(fd);
 	return err;
