@@ -143,16 +143,26 @@ static __always_inline int handle_state(struct tcp_sock *tp, int old_state, int 
 }
 
 /*
+ * Has the first program seen this change? Without a record it may have found that nobody wants the
+ * socket: then the filters say so again.
+ */
+static __always_inline bool state_was_seen(const struct conn *c, int old_state, int new_state)
+{
+	if (c)
+		return c->state == new_state;
+	if (new_state == TCP_SYN_SENT)
+		return !cfg.owner_at_state;
+	return new_state != TCP_LISTEN &&
+	       !(new_state == TCP_ESTABLISHED && old_state == TCP_SYN_RECV);
+}
+
+/*
  * The same change once more, in a program of its own: the kernel skips the run of a program that would
- * interrupt itself on its CPU, in a softirq or, since 6.13, by preemption. Only the record tells
- * whether the first has run, and without one it may have found that nobody wants to see the socket.
+ * interrupt itself on its CPU, in a softirq or, since 6.13, by preemption.
  */
 static __always_inline int handle_state_again(struct tcp_sock *tp, int old_state, int new_state)
 {
-	struct conn *c = conn_find(tp);
-
-	if (c ? c->state == new_state :
-		new_state != TCP_SYN_SENT || !cfg.owner_at_state || cfg.filters)
+	if (state_was_seen(conn_find(tp), old_state, new_state))
 		return 0;
 	return handle_state(tp, old_state, new_state);
 }
