@@ -25,7 +25,7 @@ SUBPROG long conn_replace(__u64 addr, const struct conn *init)
 		return -EINVAL;
 	if (c && c->role == ROLE_CHILD && init->role == ROLE_CHILD && c->e.id == init->e.id)
 		return 0;
-	if (c && c->flags & CONN_F_OPEN && !(c->flags & CONN_F_CLOSED))
+	if (c && c->flags & CONN_F_OPEN && !(c->flags & CONN_F_CLOSED) && wants(EVENT_CLOSE))
 		lost(EVENT_CLOSE, LOST_NESTED);
 	return bpf_map_update_elem(&conns, &addr, init, BPF_ANY);
 }

@@ -67,6 +67,10 @@ static __always_inline int handle_connect(struct tcp_sock *tp)
 	if (!cfg.owner_at_state)
 		client_make(tp);
 	c = conn_find(tp);
+	if (!c && cfg.state_twice) { /* the kernel may have skipped both programs that see SYN_SENT */
+		client_make(tp);
+		c = conn_find(tp);
+	}
 	tuple_from_tcp(&t, tp);
 	if (c && connect_complete(tp, c, &t)) {
 		connect_tell(tp, c, LOAD(tp, write_seq));

@@ -7,21 +7,22 @@
 
 #include "names.h"
 
-uint64_t losses_count(const struct losses *l, uint32_t kinds)
+uint64_t losses_total(const struct losses *l)
 {
 	uint64_t total = 0;
 
 	for (int k = 0; k < EVENT_KIND_CNT; k++)
 		for (int r = 0; r < LOST_REASON_CNT; r++)
-			total += kinds & 1u << k ? l->cnt[k][r] : 0;
+			total += l->cnt[k][r];
 	return total;
 }
 
 void losses_forget(struct losses *l, uint32_t kinds)
 {
 	for (int k = 0; k < EVENT_KIND_CNT; k++)
-		if (kinds & 1u << k)
-			memset(l->cnt[k], 0, sizeof(l->cnt[k]));
+		for (int r = 0; r < LOST_REASON_CNT; r++)
+			if (kinds & 1u << k && r != LOST_NESTED)
+				l->cnt[k][r] = 0;
 }
 
 uint64_t account_next_loss(struct account *a, const struct losses *now, enum event_kind *kind,
@@ -54,7 +55,7 @@ void account_summary(const struct account *a, struct summary *s)
 
 uint64_t account_lost_total(const struct account *a)
 {
-	return losses_count(&a->reported, ~0u);
+	return losses_total(&a->reported);
 }
 
 void account_print(const struct account *a, FILE *f)

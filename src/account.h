@@ -13,8 +13,13 @@ struct losses {
 	uint64_t cnt[EVENT_KIND_CNT][LOST_REASON_CNT];
 };
 
-/* Of these kinds (1 << enum event_kind): how many, and take them out. */
-uint64_t losses_count(const struct losses *l, uint32_t kinds);
+uint64_t losses_total(const struct losses *l);
+
+/*
+ * Take out what is lost of kinds (1 << enum event_kind) that nobody asks for. Not LOST_NESTED: a run
+ * that the kernel skipped, of the program that sees each change of state for one, may have made any
+ * kind that its hook serves.
+ */
 void losses_forget(struct losses *l, uint32_t kinds);
 
 struct account {

@@ -106,12 +106,14 @@ static int on_record(void *ctx, const void *record, size_t size)
 static void tell_losses(struct trace *t)
 {
 	struct event e = { .kind = EVENT_LOST, .ts_ns = clock_monotonic_ns() };
-	struct losses losses;
+	struct losses losses, of_table;
 	struct line l;
 
 	if (t->err || tracer__losses(t->tracer, &losses))
 		return;
-	t->table_lost = losses_count(&losses, EVENTS_TALLIED);
+	of_table = losses;
+	losses_forget(&of_table, ~EVENTS_TALLIED);
+	t->table_lost = losses_total(&of_table);
 	losses_forget(&losses, ~t->opts->events);
 	if (t->muted)
 		return;
