@@ -5,7 +5,7 @@
 
 #include "peer.bpf.h"
 
-SUBPROG long client_insert(struct tcp_sock *tp, const struct owner *owner, __u64 now_ns)
+SUBPROG long client_insert(struct tcp_sock *tp, __u64 id, const struct owner *owner, __u64 now_ns)
 {
 	struct conn init = { .role = ROLE_CLIENT, .state = TCP_SYN_SENT, .start_ns = now_ns };
 
@@ -14,24 +14,24 @@ SUBPROG long client_insert(struct tcp_sock *tp, const struct owner *owner, __u64
 	init.e.owner = *owner;
 	init.e.attr = owner->pid ? ATTR_CONNECT : ATTR_NONE;
 	init.e.direction = DIRECTION_OUT;
-	init.e.id = conn_id(tp);
+	init.e.id = id;
 	return conn_insert_for(EVENT_CONNECT, tp, &init);
 }
 
 /* Remember a socket whose process has called connect(), if its filters want it. */
-static __always_inline void client_make(struct tcp_sock *tp)
+static __always_inline void client_make(struct tcp_sock *tp, __u64 id)
 {
 	struct owner owner;
 
 	if (owner_current(&owner))
-		client_insert(tp, &owner, bpf_ktime_get_ns());
+		client_insert(tp, id, &owner, bpf_ktime_get_ns());
 }
 
 /* CLOSE -> SYN_SENT, in the task that connects; the local port may not be known yet. */
 SUBPROG int handle_syn_sent(struct tcp_sock *tp)
 {
 	if (cfg.owner_at_state)
-		client_make(tp);
+		client_make(tp, conn_id(tp));
 	return 0;
 }
 
@@ -65,12 +65,8 @@ static __always_inline int handle_connect(struct tcp_sock *tp)
 	if (is_further_subflow(tp))
 		return 0;
 	if (!cfg.owner_at_state)
-		client_make(tp);
+		client_make(tp, conn_id(tp));
 	c = conn_find(tp);
-	if (!c && cfg.state_twice) { /* the kernel may have skipped both programs that see SYN_SENT */
-		client_make(tp);
-		c = conn_find(tp);
-	}
 	tuple_from_tcp(&t, tp);
 	if (c && connect_complete(tp, c, &t)) {
 		connect_tell(tp, c, LOAD(tp, write_seq));

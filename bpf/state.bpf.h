@@ -64,6 +64,10 @@ static __always_inline void handle_closed(struct tcp_sock *tp, struct conn *c, i
 			handle_old_connect(EVENT_FAIL, tp, LOAD(tp, inet_conn.icsk_inet.sk.sk_err));
 		break;
 	default:
+		/* its change to ESTABLISHED may have been skipped, which would have told it */
+		if (cfg.connect_late && c && c->role == ROLE_CLIENT &&
+		    !(c->flags & (CONN_F_TOLD | CONN_F_SCANNED)) && !connect_tell_late(tp, c))
+			break;
 		if (c)
 			done = handle_close(tp, c, old_state);
 		else if (!(cfg.filters & FILTER_OWNER))

@@ -89,10 +89,14 @@ int tcp_connect_sockops(struct bpf_sock_ops *ctx)
 	tp = bpf_skc_to_tcp_sock(sk);
 	if (!tp)
 		return 1;
-	if (op == BPF_SOCK_OPS_TCP_CONNECT_CB)
+	if (op == BPF_SOCK_OPS_TCP_CONNECT_CB) {
+		/* the kernel may have skipped both programs that see SYN_SENT */
+		if (cfg.state_twice && !is_subflow(tp) && !conn_find(tp))
+			client_make(tp, bpf_get_socket_cookie(ctx));
 		handle_connect(tp);
-	else
+	} else {
 		handle_listen(tp);
+	}
 	return 1;
 }
 
