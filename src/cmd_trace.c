@@ -361,6 +361,7 @@ int cmd_trace(const struct opts *opts, const struct services *services)
 	err = err ?: command_start(&t);
 	if (!err) {
 		t.err = tracer__scan(t.tracer);
+		tell_losses(&t); /* the scan may have emptied the buffer */
 		run(&t);
 		finish(&t);
 		err = t.err;
