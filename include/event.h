@@ -30,7 +30,8 @@ enum event_kind {
 	EVENT_SUMMARY, /* likewise */
 	EVENT_KIND_CNT,
 	RECORD_EXE = EVENT_KIND_CNT, /* struct exe_record */
-	RECORD_SWEEP, /* a struct event: the UDP socket e->id is gone, close its flows */
+	RECORD_SWEEP,  /* a struct event: the UDP socket e->id is gone, close its flows */
+	RECORD_HOLDER, /* struct holder_record */
 };
 
 /* How the owner is known. */
@@ -139,7 +140,7 @@ struct event {
 	__u32 handshake_us; /* established, close: SYN to ESTABLISHED */
 	__u32 retrans;	    /* fail, close: segments */
 	union {
-		__u32 backlog; /* listen, TCP */
+		__u32 backlog; /* listen, existing; of TCP's listeners */
 		__u32 bytes;   /* send: payload of the datagram */
 	};
 	__u32 peer_pid; /* accept, established, close: the other end, when it is here */
@@ -157,9 +158,19 @@ struct event {
 	__u64 rx_bytes;
 	__u64 tx_packets; /* segments or datagrams */
 	__u64 rx_packets;
-	__u32 rtt_us;	  /* smoothed */
-	__u32 closer_pid; /* who closed it, where that is not the owner; else 0 */
-	char closer_comm[COMM_LEN];
+	__u32 rtt_us; /* smoothed */
+	union {
+		struct {		  /* close */
+			__u32 closer_pid; /* who closed it, where that is not the owner; else 0 */
+			char closer_comm[COMM_LEN];
+		};
+		struct {		      /* existing */
+			__u32 rx_queue_bytes; /* received, and not read yet */
+			__u32 tx_queue_bytes; /* written, and not acknowledged yet; of UDP, not sent */
+			__u32 accept_queue; /* of TCP's listeners: connections that wait for accept() */
+			__u32 reserved_queues[2];
+		};
+	};
 };
 
 /*
@@ -172,6 +183,17 @@ struct exe_record {
 	__u32 len;  /* bytes used of path */
 	__u64 key;
 	char path[EXE_PATH_MAX];
+};
+
+/*
+ * One more process that holds a socket: not the one that its `existing` has as its owner. All of a
+ * socket's come before that event.
+ */
+struct holder_record {
+	__u32 kind; /* RECORD_HOLDER */
+	__u32 pid;
+	__u64 id; /* of the socket */
+	char comm[COMM_LEN];
 };
 
 /* When a UDP socket with several flows was closed, and by whom: its flows end with it. */

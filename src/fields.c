@@ -91,6 +91,19 @@ static bool get_state(const struct line *l, struct value *v)
 	return value_set_string(v, names_socket_state(l->e->proto, l->e->new_state));
 }
 
+static bool get_owners(const struct line *l, struct value *v)
+{
+	v->type = VALUE_HOLDERS;
+	v->holders.first = l->holders;
+	v->holders.cnt = l->holder_cnt;
+	return l->holder_cnt > 0;
+}
+
+static bool get_change(const struct line *l, struct value *v)
+{
+	return value_set_word(v, &names_changes, l->change);
+}
+
 static bool get_kind(const struct line *l, struct value *v)
 {
 	return value_set_word(v, &names_kinds, l->lost_kind);
@@ -183,9 +196,18 @@ const struct field fields[] = {
 	MEMBER(peer_pid, 8, OPEN, NEED_PEER, peer_pid, "process at the other end, if here"),
 	COMM(peer_comm, 10, OPEN, NEED_PEER, peer_comm, "the name of that process"),
 	STRING(state, 10, EXISTING, 0, get_state, "as ss spells it"),
+	MEMBER(rx_queue_bytes, 14, EXISTING, NEED_QUEUES, rx_queue_bytes,
+	       "received and not read yet"),
+	MEMBER(tx_queue_bytes, 14, EXISTING, NEED_QUEUES, tx_queue_bytes,
+	       "written and not acknowledged yet; of UDP, not sent"),
+	MEMBER(accept_queue, 12, EXISTING, NEED_LISTENS, accept_queue,
+	       "connections that wait for accept()"),
+	STRING(owners, 20, EXISTING, 0, get_owners, "the processes that hold it, if several"),
+	STRING(change, 7, EXISTING, 0, get_change, "new or gone since the last look"),
 	WORD(old_state, 10, STATE, 0, old_state, names_tcp_states, "TCP state before"),
 	WORD(new_state, 10, STATE, 0, new_state, names_tcp_states, "TCP state after"),
-	MEMBER(backlog, 7, LISTEN, NEED_TCP, backlog, "connections that may wait for accept()"),
+	MEMBER(backlog, 7, LISTEN | EXISTING, NEED_LISTENS, backlog,
+	       "connections that may wait for accept()"),
 	MEMBER(bytes, 6, SEND, 0, bytes, "payload of the datagram"),
 	STRING(kind, 11, LOST, 0, get_kind, "the kind of event that was lost"),
 	NUMBER(count, 8, LOST, 0, get_count, "how many, since the last such line"),
@@ -205,6 +227,19 @@ static bool has_totals(const struct event *e)
 	       (e->flags & EVENT_F_REMOTE && (e->tx_packets || e->rx_packets));
 }
 
+/* TCP's: of UDP nobody is accepted. */
+static bool listens(const struct event *e)
+{
+	return e->proto == IPPROTO_TCP && (e->kind != EVENT_EXISTING || e->new_state == TCP_LISTEN);
+}
+
+/* What is left of a connection, or is none yet, has none. */
+static bool has_queues(const struct event *e)
+{
+	return e->kind == EVENT_EXISTING && e->new_state != TCP_LISTEN &&
+	       e->new_state != TCP_TIME_WAIT && e->new_state != TCP_SYN_RECV;
+}
+
 static uint32_t need_if(bool is, uint32_t need)
 {
 	return is ? need : 0;
@@ -217,5 +252,6 @@ uint32_t field_needs_held(const struct event *e)
 	       need_if(e->proto == IPPROTO_TCP, NEED_TCP) | need_if(has_totals(e), NEED_TOTALS) |
 	       need_if(e->flags & EVENT_F_MAPPED, NEED_MAPPED) |
 	       need_if(e->flags & EVENT_F_MPTCP, NEED_MPTCP) | need_if(e->peer_pid, NEED_PEER) |
-	       need_if(e->kind == EVENT_CLOSE && e->closer_pid, NEED_CLOSER);
+	       need_if(e->kind == EVENT_CLOSE && e->closer_pid, NEED_CLOSER) |
+	       need_if(listens(e), NEED_LISTENS) | need_if(has_queues(e), NEED_QUEUES);
 }

@@ -47,6 +47,8 @@ enum field_from {
  * of the line. These rows follow each other.
  */
 #define FIELD_KEPT 1024
+#define NEED_LISTENS 2048 /* a socket of TCP that listens */
+#define NEED_QUEUES 4096  /* it can be read and written */
 
 #define FIELD_KEY_MAX 24
 #define FIELD_CNT_MAX 64

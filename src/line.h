@@ -3,10 +3,20 @@
 #ifndef CONNSNOOP_LINE_H
 #define CONNSNOOP_LINE_H
 
+#include <stddef.h>
 #include <stdint.h>
 
 #include "event.h"
 #include "str.h"
+
+/* A process that holds a socket. */
+struct holder {
+	uint32_t pid;
+	char comm[COMM_LEN];
+};
+
+/* What has become of a socket or a port since the last look. */
+enum change { CHANGE_NONE, CHANGE_NEW, CHANGE_GONE, CHANGE_CHANGED, CHANGE_CNT };
 
 struct line {
 	const struct event *e; /* never NULL; kind already checked against EVENT_KIND_CNT */
@@ -18,17 +28,24 @@ struct line {
 	struct str container; /* the id in that path */
 	struct str lservice;  /* service names of the two ports, none with -n */
 	struct str rservice;
+	/* existing: the processes that hold it, when they are several; the owner is the first */
+	const struct holder *holders;
+	size_t holder_cnt; /* 0: no more than the owner */
+	struct str user;   /* list: name of the owner's user, none with -n */
+	enum change change;
 	/* lost: what, why, how many since the last such line */
 	enum event_kind lost_kind;
 	enum lost_reason lost_reason;
 	uint64_t lost_count;
 };
 
+#define HOLDER_STRING 48 /* what a holder takes, the comm as a string of others */
+
 /* Bytes of all strings, each taken as often as a field has it. */
 static inline size_t line_strings(const struct line *l)
 {
 	return l->exe.len + l->cgroup.len + l->container.len + 2 * l->lservice.len +
-	       2 * l->rservice.len;
+	       2 * l->rservice.len + 2 * l->user.len + l->holder_cnt * HOLDER_STRING;
 }
 
 /* summary: counts since the start, by kind. */

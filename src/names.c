@@ -10,6 +10,7 @@
 
 #include "config.h"
 #include "event.h"
+#include "line.h"
 
 #define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
 /* A forgotten word at the end is an error here; one in the middle is found by the unit test. */
@@ -131,6 +132,13 @@ static const struct word tcp_states[] = {
 };
 /* clang-format on */
 
+static const struct word changes[] = {
+	[CHANGE_NEW] = WORD("new"),
+	[CHANGE_GONE] = WORD("gone"),
+	[CHANGE_CHANGED] = WORD("changed"),
+};
+TABLE_COVERS(changes, CHANGE_CNT);
+
 /* By IPPROTO_*. */
 static const struct word protos[] = {
 	[IPPROTO_TCP] = WORD("tcp"),
@@ -147,6 +155,7 @@ const struct words names_lost_reasons = WORDS(lost_reasons);
 const struct words names_classes = WORDS(classes);
 const struct words names_tcp_states = WORDS(tcp_states);
 const struct words names_protos = WORDS(protos);
+const struct words names_changes = WORDS(changes);
 
 static const char *text_of(const struct words *t, unsigned int i)
 {

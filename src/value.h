@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "event.h"
+#include "line.h"
 #include "names.h"
 #include "put.h"
 #include "str.h"
@@ -20,6 +21,7 @@ enum value_type {
 	VALUE_STRING,  /* a string of others */
 	VALUE_ADDRESS, /* ADDR_LEN bytes in network byte order */
 	VALUE_UTC,     /* ns since 1970 */
+	VALUE_HOLDERS, /* processes: PID/COMM,PID/COMM; JSON makes objects of them */
 };
 
 struct value {
@@ -32,6 +34,10 @@ struct value {
 			const uint8_t *bytes;
 			unsigned int ipv;
 		} address;
+		struct {
+			const struct holder *first;
+			size_t cnt;
+		} holders;
 	};
 	char scratch[16]; /* for a string that stands nowhere else */
 };
@@ -91,6 +97,21 @@ static inline bool value_set_address(struct value *v, const uint8_t *bytes, unsi
 	return ipv == 4 || ipv == 6;
 }
 
+static inline char *value_put_holders(char *p, const struct value *v,
+				      char *(*put_string)(char *p, const char *s, size_t len))
+{
+	for (size_t i = 0; i < v->holders.cnt; i++) {
+		const struct holder *h = &v->holders.first[i];
+
+		if (i)
+			p = put_char(p, ',');
+		p = put_u64(p, h->pid);
+		p = put_char(p, '/');
+		p = put_string(p, h->comm, strnlen(h->comm, COMM_LEN));
+	}
+	return p;
+}
+
 /* At a cursor, see put.h; @put_string makes a VALUE_STRING harmless in its own way. */
 static inline char *value_put(char *p, const struct value *v,
 			      char *(*put_string)(char *p, const char *s, size_t len))
@@ -109,6 +130,8 @@ static inline char *value_put(char *p, const struct value *v,
 		return put_addr(p, v->address.bytes, v->address.ipv);
 	case VALUE_UTC:
 		return put_utc(p, v->number);
+	case VALUE_HOLDERS:
+		return value_put_holders(p, v, put_string);
 	}
 	return p;
 }
