@@ -8,7 +8,7 @@
 
 #include "filters.h"
 
-enum command { COMMAND_TRACE, COMMAND_PROBE, COMMAND_CNT };
+enum command { COMMAND_TRACE, COMMAND_LIST, COMMAND_PORTS, COMMAND_PROBE, COMMAND_CNT };
 enum backend { BACKEND_AUTO, BACKEND_FENTRY, BACKEND_KPROBE, BACKEND_TRACEPOINT, BACKEND_CNT };
 enum color { COLOR_AUTO, COLOR_ALWAYS, COLOR_NEVER };
 
@@ -30,6 +30,13 @@ struct opts {
 	uint32_t latency_ms;
 	bool stats;
 	bool verbose; /* libbpf's own messages too */
+
+	uint32_t states; /* list: 1 << the kernel's TCP_*, those to show; of UDP as names_socket_state() */
+	bool listening;	 /* list: --listening */
+	bool all;	 /* list: --all */
+	bool summary;	 /* list: --summary */
+	char *sort;	 /* list: --sort as given, NULL: as they come */
+	uint64_t watch_ns; /* list: --watch, 0: once */
 
 	bool numeric;
 	bool json;
