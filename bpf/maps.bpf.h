@@ -289,6 +289,31 @@ SHARED struct {
 	__type(value, __u8);
 } tree SEC(".maps");
 
+/*
+ * list: the id of a socket that processes hold -> the first of them. Inserted and read by list.bpf.h;
+ * as large as there are open files.
+ */
+struct holding {
+	__u32 pid; /* 0: not found yet */
+	__u32 last_pid;
+	__u8 told;
+	__u8 reserved[7];
+};
+SHARED struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 1);
+	__type(key, __u64);
+	__type(value, struct holding);
+} holdings SEC(".maps");
+
+/* list: pid -> the process as an owner. Inserted and read by list.bpf.h; as large as there are processes. */
+SHARED struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct owner);
+} holders SEC(".maps");
+
 /* The values of the filters, written once by src/tracer.c, read by filter.bpf.h. */
 SHARED struct {
 	__uint(type, BPF_MAP_TYPE_HASH);

@@ -7,7 +7,7 @@
 #define PROBED
 #include "call.bpf.h"
 #include "packet.bpf.h"
-#include "scan.bpf.h"
+#include "list.bpf.h"
 #include "syscall.bpf.h"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
@@ -379,4 +379,17 @@ int scan_files_probed(struct bpf_iter__task_file *ctx)
 		return 0;
 	sk = sock_of_file(file);
 	return sk ? scan_held(ctx->meta->seq, task, sk, to_first_path(sk)) : 0;
+}
+
+SEC("iter/task_file")
+int list_files_probed(struct bpf_iter__task_file *ctx)
+{
+	struct task_struct *task = ctx->task;
+	struct file *file = ctx->file;
+	struct sock *sk;
+
+	if (!task || !file)
+		return 0;
+	sk = sock_of_file(file);
+	return sk ? list_held(ctx->meta->seq, task, sk, to_first_path(sk)) : 0;
 }

@@ -17,6 +17,10 @@ struct scratch {
 	struct conn conn; /* the record it makes: too much for the stack, as deep as it is here */
 	struct exe_buffer exe;
 	__u32 last_pid; /* whose exe_record was written last */
+	/* list: the process whose files are looked at, and whether the filters want it */
+	__u32 holder_pid;
+	__u32 holder_wanted;
+	struct owner holder;
 };
 
 /* Written and read by the scan alone. */
@@ -195,6 +199,21 @@ SUBPROG int scan_conn_make(struct tcp_sock *tp, const struct owner *owner)
 	return conn_insert(tp, c);
 }
 
+/* What waits in it; of a listener, who waits. */
+static __always_inline void event_set_queues(struct event *e, struct tcp_sock *tp, __u8 state)
+{
+	__s32 unread;
+
+	if (state == TCP_LISTEN) {
+		e->accept_queue = LOAD(tp, inet_conn.icsk_inet.sk.sk_ack_backlog);
+		e->backlog = LOAD(tp, inet_conn.icsk_inet.sk.sk_max_ack_backlog);
+		return;
+	}
+	unread = LOAD(tp, rcv_nxt) - LOAD(tp, copied_seq);
+	e->rx_queue_bytes = unread > 0 ? unread : 0;
+	e->tx_queue_bytes = LOAD(tp, write_seq) - LOAD(tp, snd_una);
+}
+
 /* Write the event of a scanned socket; 0 unless there was no room, and the kernel comes again. */
 SUBPROG long scan_conn_tell(struct seq_file *seq, struct tcp_sock *tp, const struct conn *c,
 			    __u8 state)
@@ -210,6 +229,7 @@ SUBPROG long scan_conn_tell(struct seq_file *seq, struct tcp_sock *tp, const str
 	e->ts_ns = bpf_ktime_get_ns();
 	e->new_state = state;
 	event_set_totals(e, tp, c);
+	event_set_queues(e, tp, state);
 	return scan_write(seq, x);
 }
 
@@ -269,6 +289,16 @@ SUBPROG int scan_mini_sock(struct seq_file *seq, struct sock *mini, __u64 id, __
 
 /* --- UDP ------------------------------------------------------------------------------------- */
 
+/* Memory of datagrams that wait, as ss has it. */
+static __always_inline void event_set_queues_udp(struct event *e, struct sock *sk)
+{
+	__s32 unread = LOAD(sk, sk_backlog.rmem_alloc.counter) -
+		       PROBE_LOAD((struct udp_sock *)sk, forward_deficit);
+
+	e->rx_queue_bytes = unread > 0 ? unread : 0;
+	e->tx_queue_bytes = LOAD(sk, sk_wmem_alloc.refs.counter) - 1;
+}
+
 /* Write the event of a UDP socket; 0 unless there was no room. */
 SUBPROG long scan_udp_tell(struct seq_file *seq, struct sock *sk, const struct owner *owner)
 {
@@ -287,6 +317,7 @@ SUBPROG long scan_udp_tell(struct seq_file *seq, struct sock *sk, const struct o
 	e = &x->event;
 	existing_init(e, &t, sock_cookie(sk), owner, owner->pid ? ATTR_SCAN : ATTR_NONE, direction);
 	e->new_state = LOAD(sk, __sk_common.skc_state);
+	event_set_queues_udp(e, sk);
 	return scan_write(seq, x);
 }
 

@@ -4,7 +4,7 @@
  * the iterator of the sweep. Each only unpacks its arguments; the handlers are in the headers.
  * Which of them are loaded is decided by the table in src/hooks.c.
  */
-#include "scan.bpf.h"
+#include "list.bpf.h"
 #include "sweep.bpf.h"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
@@ -318,24 +318,30 @@ int flows_sweep(struct bpf_iter__bpf_map_elem *ctx)
 
 /* --- what was there before: read once by the loader, when all else is attached ----------------- */
 
+/* The inet socket behind a file, or NULL. */
+static __always_inline struct sock *inet_sock_of(struct file *file)
+{
+	struct socket *socket = bpf_sock_from_file(file);
+	struct sock *sk;
+
+	if (!socket)
+		return NULL;
+	sk = socket->sk;
+	return sk && is_inet(sk->__sk_common.skc_family) ? sk : NULL;
+}
+
 /* Every file of every process, in whatever network namespace its socket is. */
 SEC("iter/task_file")
 int scan_files_typed(struct bpf_iter__task_file *ctx)
 {
 	struct task_struct *task = ctx->task;
 	struct file *file = ctx->file;
-	struct socket *socket;
 	struct sock *sk;
 
 	if (!task || !file)
 		return 0;
-	socket = bpf_sock_from_file(file);
-	if (!socket)
-		return 0;
-	sk = socket->sk;
-	if (!sk || !is_inet(sk->__sk_common.skc_family))
-		return 0;
-	return scan_held(ctx->meta->seq, task, sk, bpf_skc_to_tcp_sock(sk));
+	sk = inet_sock_of(file);
+	return sk ? scan_held(ctx->meta->seq, task, sk, bpf_skc_to_tcp_sock(sk)) : 0;
 }
 
 static __always_inline __u64 common_cookie(struct sock_common *skc)
@@ -380,4 +386,54 @@ int scan_udp(struct bpf_iter__udp *ctx)
 	if (!up || ((struct sock *)up)->sk_protocol != IPPROTO_UDP)
 		return 0;
 	return scan_udp_sock(ctx->meta->seq, (struct sock *)up, &nobody);
+}
+
+/* --- what exists, for list: read by the loader, with nothing attached ---------------------------- */
+
+SEC("iter/task_file")
+int list_files_typed(struct bpf_iter__task_file *ctx)
+{
+	struct task_struct *task = ctx->task;
+	struct file *file = ctx->file;
+	struct sock *sk;
+
+	if (!task || !file)
+		return 0;
+	sk = inet_sock_of(file);
+	return sk ? list_held(ctx->meta->seq, task, sk, bpf_skc_to_tcp_sock(sk)) : 0;
+}
+
+SEC("iter/tcp")
+int list_tcp(struct bpf_iter__tcp *ctx)
+{
+	struct sock_common *skc = ctx->sk_common;
+	struct seq_file *seq = ctx->meta->seq;
+	struct tcp_timewait_sock *tw;
+	struct tcp_request_sock *request;
+	struct tcp_sock *tp;
+
+	if (!skc)
+		return 0;
+	tp = bpf_skc_to_tcp_sock(skc);
+	if (tp)
+		return list_tcp_sock(seq, tp);
+	tw = bpf_skc_to_tcp_timewait_sock(skc);
+	if (tw)
+		return list_mini_sock(seq, (struct sock *)tw, common_cookie(skc),
+				      tw->tw_sk.tw_substate);
+	request = bpf_skc_to_tcp_request_sock(skc);
+	if (request)
+		return list_mini_sock(seq, (struct sock *)request, common_cookie(skc),
+				      TCP_SYN_RECV);
+	return 0;
+}
+
+SEC("iter/udp")
+int list_udp(struct bpf_iter__udp *ctx)
+{
+	struct udp_sock *up = ctx->udp_sk;
+
+	if (!up || ((struct sock *)up)->sk_protocol != IPPROTO_UDP)
+		return 0;
+	return list_udp_sock(ctx->meta->seq, (struct sock *)up);
 }

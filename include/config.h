@@ -63,7 +63,7 @@ struct config {
 	__u64 cgroup_id;   /* FILTER_CGROUP: of the v2 hierarchy */
 	__u64 udp_idle_ns; /* a flow with no datagram for so long has ended */
 	__u32 flows_mark;  /* with so many flows the least recently used must go */
-	__u32 reserved1;
+	__u32 states;	   /* list: 1 << TCP_* */
 	__u32 events;	    /* 1 << enum event_kind */
 	__u32 filters;	    /* FILTER_* */
 	__u32 cgroup_level; /* its depth, 0 the root */
@@ -102,6 +102,17 @@ enum sweep_mode {
 	SWEEP_EVICT, /* closes it if it is older than evict_age, or of that age and evict_cnt lasts */
 };
 
+/*
+ * What a pass of list over all files, or over the tables of a namespace, does. As a rule the first two
+ * tell all: the others are for sockets that have come meanwhile, or that the table passed over.
+ */
+enum list_phase {
+	LIST_FILES,	  /* notes who holds each socket */
+	LIST_TABLES,	  /* tells the sockets, but those that processes hold and nobody has noted */
+	LIST_FILES_LEFT,  /* tells what is left, with its process */
+	LIST_TABLES_LEFT, /* tells what is left, with none: it travels in a message to another */
+};
+
 /* Both sides write this, in memory that both have mapped. */
 struct shared {
 	__u64 sweep_ns; /* CLOCK_MONOTONIC: ages are reckoned from here, not from a pause after it */
@@ -116,6 +127,9 @@ struct shared {
 	__u32 sweep_mode;    /* enum sweep_mode */
 	__u32 evict_age;
 	__u32 evict_cnt;
+	__u32 list_phase;    /* enum list_phase */
+	__u32 list_noted;    /* sockets in the map holdings; one without room there counts too */
+	__u32 list_told;     /* of these */
 	__u32 flow_ages[AGE_CNT]; /* how many flows are of each age */
 };
 

@@ -7,6 +7,7 @@ struct opts;
 struct services;
 
 int cmd_trace(const struct opts *opts, const struct services *services);
+int cmd_list(const struct opts *opts, const struct services *services);
 int cmd_probe(const struct opts *opts, const struct services *services);
 
 #endif

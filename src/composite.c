@@ -2,6 +2,8 @@
 /* The columns of the text format that are no fields. */
 #include "composite.h"
 
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <time.h>
 
 #include "config.h"
@@ -9,6 +11,7 @@
 #include "info.h"
 #include "names.h"
 #include "put.h"
+#include "value.h"
 
 #define NS_PER_SEC 1000000000ULL
 #define NS_PER_MS 1000000ULL
@@ -85,6 +88,52 @@ static char *put_service(struct wall_clock *c, char *p, const struct line *l)
 	return put_word(p, word_of(&names_classes, port_class_of(port)));
 }
 
+static uint32_t queue_of(const struct event *e, uint32_t listener, uint32_t other)
+{
+	return e->proto == IPPROTO_TCP && e->new_state == TCP_LISTEN ? listener : other;
+}
+
+/* As ss and netstat have them: of a listener, connections; else bytes. */
+static char *put_recvq(struct wall_clock *c, char *p, const struct line *l)
+{
+	const struct event *e = l->e;
+
+	(void)c;
+	return e->kind == EVENT_EXISTING ? put_u64(p, queue_of(e, e->accept_queue, e->rx_queue_bytes)) : p;
+}
+
+static char *put_sendq(struct wall_clock *c, char *p, const struct line *l)
+{
+	const struct event *e = l->e;
+
+	(void)c;
+	return e->kind == EVENT_EXISTING ? put_u64(p, queue_of(e, e->backlog, e->tx_queue_bytes)) : p;
+}
+
+static char *put_user(struct wall_clock *c, char *p, const struct line *l)
+{
+	(void)c;
+	if (!l->e->owner.pid || l->e->kind == EVENT_LOST)
+		return p;
+	return l->user.len ? put_text(p, l->user.ptr, l->user.len) : put_u64(p, l->e->owner.uid);
+}
+
+static char *put_processes(struct wall_clock *c, char *p, const struct line *l)
+{
+	struct value v = { .type = VALUE_HOLDERS, .holders = { l->holders, l->holder_cnt } };
+	struct holder owner = { .pid = l->e->owner.pid };
+
+	(void)c;
+	if (!owner.pid || l->e->kind == EVENT_LOST)
+		return p;
+	if (!l->holder_cnt) {
+		memcpy(owner.comm, l->e->owner.comm, COMM_LEN);
+		v.holders.first = &owner;
+		v.holders.cnt = 1;
+	}
+	return value_put(p, &v, put_text);
+}
+
 static char *put_info(struct wall_clock *c, char *p, const struct line *l)
 {
 	(void)c;
@@ -99,6 +148,13 @@ const struct composite composites[] = {
 	{ "remote", "REMOTE", 17, put_remote, "raddr:rport", COMPOSITE_WORD },
 	{ "service", "SERVICE", 7, put_service, "service, or its port's class if it has no name",
 	  COMPOSITE_STRING },
+	{ "recvq", "RECVQ", 5, put_recvq, "unread bytes; of a listener, connections that wait",
+	  COMPOSITE_WORD },
+	{ "sendq", "SENDQ", 5, put_sendq, "unsent or unacknowledged bytes; of a listener, its backlog",
+	  COMPOSITE_WORD },
+	{ "user", "USER", 8, put_user, "name of the owner's user, or uid", COMPOSITE_STRING },
+	{ "process", "PROCESS", 0, put_processes, "PID/NAME of each process that holds it",
+	  COMPOSITE_SENTENCE },
 	{ "info", "INFO", 0, put_info, "what matters for that event", COMPOSITE_SENTENCE },
 };
 /* clang-format on */

@@ -234,6 +234,23 @@ const struct hook hooks[HOOK_CNT] = {
 			{ BACKEND_AUTO, "iter/tcp, iter/udp", { "scan_tcp", "scan_udp" }, NULL },
 		},
 	},
+	[HOOK_LIST_FILES] = {
+		.name = "list-files",
+		.missed_kind = EVENT_EXISTING,
+		.lost = "list: the processes, but by /proc",
+		.ways = {
+			{ BACKEND_AUTO, "iter/task_file", { "list_files_typed" }, NULL },
+			{ BACKEND_AUTO, "iter/task_file", { "list_files_probed" }, NULL },
+		},
+	},
+	[HOOK_LIST_TABLES] = {
+		.name = "list-tables",
+		.missed_kind = EVENT_EXISTING,
+		.lost = "list: the sockets, but by netlink",
+		.ways = {
+			{ BACKEND_AUTO, "iter/tcp, iter/udp", { "list_tcp", "list_udp" }, NULL },
+		},
+	},
 	[HOOK_TREE] = {
 		.name = "process-tree",
 		.missed_kind = EVENT_CONNECT,

@@ -7,6 +7,7 @@
 #include <netinet/tcp.h>
 #include <stddef.h>
 #include <string.h>
+#include <strings.h>
 
 #include "config.h"
 #include "event.h"
@@ -248,4 +249,26 @@ int names_event_kind(const char *name)
 int names_port_class(const char *name)
 {
 	return find(&names_classes, name);
+}
+
+int names_state(const char *name)
+{
+	static const struct {
+		const char *name;
+		int state;
+	} others[] = {
+		{ "unconn", TCP_CLOSE },
+		{ "established", TCP_ESTABLISHED },
+		{ "listening", TCP_LISTEN },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(others); i++) {
+		if (!strcasecmp(others[i].name, name))
+			return others[i].state;
+	}
+	for (unsigned int i = 0; i < ARRAY_SIZE(tcp_states); i++) {
+		if (tcp_states[i].len && !strcasecmp(tcp_states[i].text, name))
+			return i;
+	}
+	return -1;
 }

@@ -53,7 +53,8 @@ const char *names_socket_state(unsigned int proto, unsigned int state);
 const char *names_proto(unsigned int proto); /* IPPROTO_* */
 const char *names_errno(int err);	     /* ECONNREFUSED */
 
-/* Back from the word; -1: no such word. */
+/* Back from the word; -1: no such word. Of a state in any case, also unconn and established. */
+int names_state(const char *name);
 int names_event_kind(const char *name);
 int names_port_class(const char *name);
 

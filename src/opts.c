@@ -3,6 +3,7 @@
 #include "opts.h"
 
 #include <getopt.h>
+#include <netinet/tcp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,6 +19,8 @@
 
 const char *const command_names[COMMAND_CNT] = {
 	[COMMAND_TRACE] = "trace",
+	[COMMAND_LIST] = "list",
+	[COMMAND_PORTS] = "ports",
 	[COMMAND_PROBE] = "probe",
 };
 
@@ -70,7 +73,14 @@ static const struct opt_row *row_find(enum command command, int val)
 
 static const char *help_hint(enum command command)
 {
-	return command == COMMAND_PROBE ? "try 'connsnoop probe --help'" : "try 'connsnoop --help'";
+	static const char *const hints[COMMAND_CNT] = {
+		[COMMAND_TRACE] = "try 'connsnoop --help'",
+		[COMMAND_LIST] = "try 'connsnoop list --help'",
+		[COMMAND_PORTS] = "try 'connsnoop ports --help'",
+		[COMMAND_PROBE] = "try 'connsnoop probe --help'",
+	};
+
+	return hints[command];
 }
 
 /* Which options --@word may be short for, into @all; returns how many. */
@@ -204,6 +214,37 @@ static int check_columns(const char *columns)
 	return 0;
 }
 
+/* Which states list shows, as ss does: without -a and -l those with a peer that can answer. */
+static uint32_t choose_states(const struct opt_ctx *c)
+{
+	const uint32_t listening = 1u << TCP_LISTEN | 1u << TCP_CLOSE;
+	const uint32_t passing = 1u << TCP_TIME_WAIT | 1u << TCP_SYN_RECV;
+	const struct opts *o = c->o;
+
+	if (c->states_listed)
+		return c->states_listed;
+	if (o->listening)
+		return listening;
+	return o->all || o->summary ? ~0u : ~(listening | passing);
+}
+
+static int finish_list(struct opt_ctx *c)
+{
+	struct opts *o = c->o;
+
+	o->states = choose_states(c);
+	o->events = 1u << EVENT_EXISTING;
+	if (o->listening + o->all + !!c->states_listed > 1) {
+		log_err("-l, -a and --state each say which sockets to list: give one of them");
+		return -1;
+	}
+	if (o->summary && (o->columns || o->sort || o->watch_ns)) {
+		log_err("--summary prints no sockets, so --columns, --sort and --watch say nothing to it");
+		return -1;
+	}
+	return 0;
+}
+
 /* What can only be decided when all options are known. */
 static int finish(struct opt_ctx *c)
 {
@@ -216,6 +257,8 @@ static int finish(struct opt_ctx *c)
 	if (o->columns && check_columns(o->columns) < 0)
 		return -1;
 
+	if (o->command == COMMAND_LIST)
+		return finish_list(c);
 	o->events = c->events_listed ? c->events_listed : EVENTS_DEFAULT;
 	if (o->failed_only) {
 		if (c->events_added) {
@@ -292,6 +335,7 @@ void opts_free(struct opts *opts)
 	filters_free(&opts->filters);
 	free(opts->output);
 	free(opts->columns);
+	free(opts->sort);
 	user_free(opts->run_as);
 	memset(opts, 0, sizeof(*opts));
 }

@@ -17,6 +17,7 @@ static const struct {
 			    "The kernel decides them: what is filtered out costs no room in the "
 			    "buffer. Options combine with AND; a list in one option, or an option "
 			    "given again, with OR. Of --cgroup and --netns the last one counts." },
+	[GROUP_SOCKETS] = { "Sockets", NULL },
 	[GROUP_TRACING] = { "Tracing", NULL },
 	[GROUP_OTHER] = { "Other", NULL },
 };
@@ -24,6 +25,7 @@ static const struct {
 static const char *const heads[COMMAND_CNT] = {
 	[COMMAND_TRACE] =
 		"Usage: connsnoop [trace] [OPTIONS] [-- PROGRAM [ARGUMENT...]]\n"
+		"       connsnoop list [OPTIONS]\n"
 		"       connsnoop probe [OPTIONS]\n"
 		"       connsnoop [COMMAND] --help\n"
 		"\n"
@@ -34,8 +36,14 @@ static const char *const heads[COMMAND_CNT] = {
 		"\n"
 		"Commands:\n"
 		"  trace                    stream events (the default command)\n"
+		"  list                     the sockets that exist now, with their processes\n"
 		"  probe                    each hook, the backend chosen for it, and what is\n"
 		"                           lost without it; what the maps take\n",
+	[COMMAND_LIST] =
+		"Usage: connsnoop list [OPTIONS]\n"
+		"\n"
+		"List the TCP and UDP sockets that exist now, of all network namespaces, with the\n"
+		"processes that hold them.\n",
 	[COMMAND_PROBE] =
 		"Usage: connsnoop probe [OPTIONS]\n"
 		"\n"
@@ -57,6 +65,17 @@ static const char *const tails[COMMAND_CNT] = {
 		"\n"
 		"Exit status: 0 done, also after SIGINT and SIGTERM; 1 it failed; 2 wrong usage.\n"
 		"With a PROGRAM its own, or 128+N if the signal N has ended it.\n",
+	[COMMAND_LIST] =
+		"\n"
+		"Examples:\n"
+		"  connsnoop list -l        who listens where\n"
+		"  connsnoop list -a -P ssh every socket with the port of ssh at either end\n"
+		"  connsnoop list --state close-wait --sort -rx_queue_bytes\n"
+		"                           who has left connections lying about\n"
+		"  connsnoop list -w 2 -c nginx\n"
+		"                           what nginx opens and closes\n"
+		"\n"
+		"Exit status: 0 done; 1 it failed; 2 wrong usage.\n",
 	[COMMAND_PROBE] = "\n"
 			  "Exit status: 0 done; 1 it failed; 2 wrong usage.\n",
 };

@@ -12,6 +12,7 @@
 #include "log.h"
 #include "names.h"
 #include "parse.h"
+#include "sort.h"
 #include "text.h"
 #include "user.h"
 #include "version.h"
@@ -215,6 +216,34 @@ int opt_set_netns(struct opt_ctx *c, const struct opt_row *row, const char *arg)
 {
 	(void)row;
 	return filters_set_netns(&c->o->filters, arg);
+}
+
+static int list_state(void *ctx, const char *item)
+{
+	struct opt_ctx *c = ctx;
+	int state = names_state(item);
+
+	if (state < 0) {
+		log_err("--state: '%.200s' is no state of a socket; they are spelled as ss does, "
+			"such as estab, listen, time-wait",
+			item);
+		return -EINVAL;
+	}
+	c->states_listed |= 1u << state;
+	return 0;
+}
+
+int opt_set_states(struct opt_ctx *c, const struct opt_row *row, const char *arg)
+{
+	(void)row;
+	return parse_list("--state", arg, list_state, c);
+}
+
+int opt_set_sort(struct opt_ctx *c, const struct opt_row *row, const char *arg)
+{
+	int err = sort_check(arg);
+
+	return err ?: set_copy(row, &c->o->sort, arg);
 }
 
 static int list_event(void *ctx, const char *item)

@@ -26,6 +26,8 @@ opt_setter opt_set_nets;
 opt_setter opt_set_classes;
 opt_setter opt_set_cgroup;
 opt_setter opt_set_netns;
+opt_setter opt_set_states;
+opt_setter opt_set_sort;
 opt_setter opt_set_events;
 opt_setter opt_add_events; /* row->value: 1 << enum event_kind */
 opt_setter opt_set_count;

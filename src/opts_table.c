@@ -6,64 +6,86 @@
 
 #define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
 #define TRACE (1u << COMMAND_TRACE)
+#define LIST (1u << COMMAND_LIST)
+#define PORTS (1u << COMMAND_PORTS)
 #define PROBE (1u << COMMAND_PROBE)
+#define LISTS (LIST | PORTS)
+#define SHOWS (TRACE | LISTS)
 #define IN_OPTS(member) .offset = offsetof(struct opts, member)
 
 const struct opt_row opt_rows[] = {
-	{ "output", 'o', "FILE", TRACE, GROUP_OUTPUT, opt_set_output,
-	  .help = "write the events to FILE instead of stdout, which '-' stands for; messages "
+	{ "output", 'o', "FILE", SHOWS, GROUP_OUTPUT, opt_set_output,
+	  .help = "write to FILE instead of stdout, which '-' stands for; messages "
 		  "always go to stderr" },
-	{ "json", 'j', NULL, TRACE, GROUP_OUTPUT, opt_set_bool, IN_OPTS(json), .value = true,
+	{ "json", 'j', NULL, SHOWS, GROUP_OUTPUT, opt_set_bool, IN_OPTS(json), .value = true,
 	  .help = "JSON lines: one object a line, UTF-8" },
-	{ "numeric", 'n', NULL, TRACE, GROUP_OUTPUT, opt_set_bool, IN_OPTS(numeric), .value = true,
+	{ "numeric", 'n', NULL, SHOWS, GROUP_OUTPUT, opt_set_bool, IN_OPTS(numeric), .value = true,
 	  .help = "no names: ports as numbers, addresses as addresses" },
-	{ "columns", 0, "A,B,...", TRACE, GROUP_OUTPUT, opt_set_columns,
+	{ "columns", 0, "A,B,...", SHOWS, GROUP_OUTPUT, opt_set_columns,
 	  .help = "the columns of the text and their order; '--columns help' lists them" },
-	{ "no-header", 0, NULL, TRACE, GROUP_OUTPUT, opt_set_bool, IN_OPTS(header), .value = false,
+	{ "no-header", 0, NULL, SHOWS, GROUP_OUTPUT, opt_set_bool, IN_OPTS(header), .value = false,
 	  .help = "text without the line that names the columns" },
-	{ "color", 0, "WHEN", TRACE, GROUP_OUTPUT, opt_set_color,
+	{ "color", 0, "WHEN", SHOWS, GROUP_OUTPUT, opt_set_color,
 	  .help = "auto (on a terminal, unless NO_COLOR is set; the default), always or never" },
 
-	{ "pid", 'p', "PID[,PID]", TRACE, GROUP_FILTERS, opt_set_pids,
+	{ "pid", 'p', "PID[,PID]", SHOWS, GROUP_FILTERS, opt_set_pids,
 	  .help = "only sockets that these processes own" },
-	{ "comm", 'c', "NAME", TRACE, GROUP_FILTERS, opt_set_comm,
+	{ "comm", 'c', "NAME", SHOWS, GROUP_FILTERS, opt_set_comm,
 	  .help = "only processes of this name, as ps -o comm shows it: the whole name, of which "
 		  "the kernel keeps the first 15 bytes; for several names, repeat the option" },
-	{ "user", 0, "USER[,USER]", TRACE, GROUP_FILTERS, opt_set_users,
+	{ "user", 0, "USER[,USER]", SHOWS, GROUP_FILTERS, opt_set_users,
 	  .help = "only processes of these users, by name or uid" },
-	{ "cgroup", 0, "PATH", TRACE, GROUP_FILTERS, opt_set_cgroup,
+	{ "cgroup", 0, "PATH", SHOWS, GROUP_FILTERS, opt_set_cgroup,
 	  .help = "only processes in this cgroup and below: an absolute path in the file system, "
 		  "or one relative to the root of the cgroup v2 hierarchy" },
-	{ "netns", 0, "PID or PATH", TRACE, GROUP_FILTERS, opt_set_netns,
+	{ "netns", 0, "PID or PATH", SHOWS, GROUP_FILTERS, opt_set_netns,
 	  .help = "only this network namespace: that of process PID, the one at PATH, or one "
 		  "by its name in /run/netns" },
-	{ "tcp", 't', NULL, TRACE, GROUP_FILTERS, opt_set_filter, .value = FILTER_TCP,
+	{ "tcp", 't', NULL, SHOWS, GROUP_FILTERS, opt_set_filter, .value = FILTER_TCP,
 	  .help = "only TCP; with -u, both" },
-	{ "udp", 'u', NULL, TRACE, GROUP_FILTERS, opt_set_filter, .value = FILTER_UDP,
+	{ "udp", 'u', NULL, SHOWS, GROUP_FILTERS, opt_set_filter, .value = FILTER_UDP,
 	  .help = "only UDP; with -t, both" },
-	{ "ipv4", '4', NULL, TRACE, GROUP_FILTERS, opt_set_filter, .value = FILTER_IPV4,
+	{ "ipv4", '4', NULL, SHOWS, GROUP_FILTERS, opt_set_filter, .value = FILTER_IPV4,
 	  .help = "only IPv4, as it travels: IPv4-mapped IPv6 addresses too; with -6, both" },
-	{ "ipv6", '6', NULL, TRACE, GROUP_FILTERS, opt_set_filter, .value = FILTER_IPV6,
+	{ "ipv6", '6', NULL, SHOWS, GROUP_FILTERS, opt_set_filter, .value = FILTER_IPV6,
 	  .help = "only IPv6; with -4, both" },
-	{ "port", 'P', "LIST", TRACE, GROUP_FILTERS, opt_set_ports, .value = PORT_SET_ANY,
+	{ "port", 'P', "LIST", SHOWS, GROUP_FILTERS, opt_set_ports, .value = PORT_SET_ANY,
 	  .help = "only where the local or the remote port is in LIST: numbers, ranges and names "
 		  "of services, as in 80,8000-8999,https" },
-	{ "lport", 'L', "LIST", TRACE, GROUP_FILTERS, opt_set_ports, .value = PORT_SET_LOCAL,
+	{ "lport", 'L', "LIST", SHOWS, GROUP_FILTERS, opt_set_ports, .value = PORT_SET_LOCAL,
 	  .help = "only where the local port is in LIST" },
-	{ "rport", 'R', "LIST", TRACE, GROUP_FILTERS, opt_set_ports, .value = PORT_SET_REMOTE,
+	{ "rport", 'R', "LIST", SHOWS, GROUP_FILTERS, opt_set_ports, .value = PORT_SET_REMOTE,
 	  .help = "only where the remote port is in LIST" },
-	{ "net", 'A', "CIDR[,CIDR]", TRACE, GROUP_FILTERS, opt_set_nets,
+	{ "net", 'A', "CIDR[,CIDR]", SHOWS, GROUP_FILTERS, opt_set_nets,
 	  .help = "only where the remote address is in one of these networks, as in "
 		  "10.0.0.0/8,fd00::/8,192.0.2.1; '!CIDR' excludes one. Of several that match, "
 		  "the longest prefix decides; where none does, the address is wanted only if "
 		  "all of them exclude" },
-	{ "class", 0, "CLASS[,CLASS]", TRACE, GROUP_FILTERS, opt_set_classes,
+	{ "class", 0, "CLASS[,CLASS]", SHOWS, GROUP_FILTERS, opt_set_classes,
 	  .help = "only where the server's port is well-known (below 1024), registered (below "
 		  "49152) or private" },
-	{ "in", 0, NULL, TRACE, GROUP_FILTERS, opt_set_filter, .value = FILTER_IN,
+	{ "in", 0, NULL, SHOWS, GROUP_FILTERS, opt_set_filter, .value = FILTER_IN,
 	  .help = "only connections accepted here; with --out, both" },
-	{ "out", 0, NULL, TRACE, GROUP_FILTERS, opt_set_filter, .value = FILTER_OUT,
+	{ "out", 0, NULL, SHOWS, GROUP_FILTERS, opt_set_filter, .value = FILTER_OUT,
 	  .help = "only connections opened from here; with --in, both" },
+
+	{ "listening", 'l', NULL, LIST, GROUP_SOCKETS, opt_set_bool, IN_OPTS(listening),
+	  .value = true, .help = "only what listens: TCP in LISTEN, UDP without a peer" },
+	{ "all", 'a', NULL, LIST, GROUP_SOCKETS, opt_set_bool, IN_OPTS(all), .value = true,
+	  .help = "every socket; the default is those with a peer, without LISTEN, UNCONN, "
+		  "TIME-WAIT and SYN-RECV" },
+	{ "state", 0, "STATE[,STATE]", LIST, GROUP_SOCKETS, opt_set_states,
+	  .help = "only sockets in these states: estab, listen, unconn, syn-sent, syn-recv, "
+		  "fin-wait-1, fin-wait-2, time-wait, close-wait, last-ack, closing" },
+	{ "sort", 0, "FIELD[,FIELD]", LIST, GROUP_SOCKETS, opt_set_sort,
+	  .help = "in the order of these fields, '-FIELD' from the largest down; keeps all in "
+		  "memory before the first line" },
+	{ "summary", 's', NULL, LIST, GROUP_SOCKETS, opt_set_bool, IN_OPTS(summary),
+	  .value = true,
+	  .help = "not the sockets but how many, by protocol, state, port class and process; of all "
+		  "states unless -l or --state says otherwise" },
+	{ "watch", 'w', "SECONDS", LIST, GROUP_SOCKETS, opt_set_seconds, IN_OPTS(watch_ns),
+	  .help = "again and again, with that time between, marking what is new and what is gone" },
 
 	{ "events", 'e', "LIST", TRACE, GROUP_TRACING, opt_set_events,
 	  .help = "only these kinds of event: connect, established, accept, fail, close, listen, "
@@ -105,11 +127,11 @@ const struct opt_row opt_rows[] = {
 	  .help = "at exit, on stderr: events by kind, lost ones by kind and reason, and the runs "
 		  "and ns per run of each BPF program" },
 
-	{ "verbose", 'v', NULL, TRACE | PROBE, GROUP_OTHER, opt_set_bool, IN_OPTS(verbose),
+	{ "verbose", 'v', NULL, SHOWS | PROBE, GROUP_OTHER, opt_set_bool, IN_OPTS(verbose),
 	  .value = true, .help = "say more on stderr, libbpf's own messages too" },
-	{ "help", 'h', NULL, TRACE | PROBE, GROUP_OTHER, opt_show_help,
+	{ "help", 'h', NULL, SHOWS | PROBE, GROUP_OTHER, opt_show_help,
 	  .help = "print this help and exit" },
-	{ "version", 'V', NULL, TRACE | PROBE, GROUP_OTHER, opt_show_version,
+	{ "version", 'V', NULL, SHOWS | PROBE, GROUP_OTHER, opt_show_version,
 	  .help = "print the version and exit" },
 };
 

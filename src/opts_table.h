@@ -12,7 +12,7 @@
 
 #include "opts.h"
 
-enum opt_group { GROUP_OUTPUT, GROUP_FILTERS, GROUP_TRACING, GROUP_OTHER, GROUP_CNT };
+enum opt_group { GROUP_OUTPUT, GROUP_FILTERS, GROUP_SOCKETS, GROUP_TRACING, GROUP_OTHER, GROUP_CNT };
 
 /* What one run over the command line collects. */
 struct opt_ctx {
@@ -21,6 +21,7 @@ struct opt_ctx {
 	bool command_named;	/* not the default one */
 	uint32_t events_listed; /* --events; 0: not given */
 	uint32_t events_added;	/* --states, --datagrams */
+	uint32_t states_listed; /* --state; 0: not given */
 };
 
 /* What a setter returns besides 0 and -errno: its answer is on stdout, there is nothing to run. */

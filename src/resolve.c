@@ -9,13 +9,17 @@
 #include "cgroup2.h"
 #include "clock.h"
 #include "exes.h"
+#include "holders.h"
 #include "log.h"
 #include "services.h"
+#include "users.h"
 
 struct resolver {
 	const struct services *services;
 	struct clock clock;
 	struct exes *exes;
+	struct holders *holders;
+	struct users *users;
 	struct cgroup_paths *cgroups;
 	bool no_paths;
 };
@@ -34,7 +38,9 @@ int resolver_open(struct resolver **out, const struct services *services)
 		return err;
 	}
 	r->exes = exes_new();
-	if (!r->exes || cgroup_paths_new(&r->cgroups))
+	r->holders = holders_new();
+	r->users = users_new();
+	if (!r->exes || !r->holders || !r->users || cgroup_paths_new(&r->cgroups))
 		goto no_memory;
 	*out = r;
 	return 0;
@@ -50,6 +56,8 @@ void resolver_close(struct resolver *r)
 		return;
 	clock_close(&r->clock);
 	exes_free(r->exes);
+	holders_free(r->holders);
+	users_free(r->users);
 	cgroup_paths_free(r->cgroups);
 	free(r);
 }
@@ -82,6 +90,19 @@ void resolver_add_exe(struct resolver *r, const struct exe_record *record, size_
 		log_debug("a record of an executable is lost: %s", strerror(-err));
 }
 
+void resolver_add_holder(struct resolver *r, const struct holder_record *record, size_t size)
+{
+	int err = holders_add(r->holders, record, size);
+
+	if (err)
+		log_debug("a process that holds a socket is lost: %s", strerror(-err));
+}
+
+void resolver_forget_holders(struct resolver *r)
+{
+	holders_forget(r->holders);
+}
+
 static void find_paths(struct resolver *r, const struct owner *o, struct line *l)
 {
 	const struct cgroup_names *cgroup = cgroup_paths_get(r->cgroups, o->cgroup_id);
@@ -96,8 +117,12 @@ void resolver_line(struct resolver *r, const struct event *e, struct line *l)
 	*l = (struct line){ .e = e, .utc_ns = clock_utc(&r->clock, e->ts_ns) };
 	if (!r->no_paths)
 		find_paths(r, &e->owner, l);
+	if (e->kind == EVENT_EXISTING)
+		holders_line(r->holders, l);
 	if (!r->services)
 		return;
+	if (e->kind == EVENT_EXISTING && e->owner.pid)
+		l->user = users_name(r->users, e->owner.uid);
 	if (e->lport)
 		l->lservice = services_str(r->services, e->proto, e->lport);
 	if (e->rport)

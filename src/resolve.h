@@ -10,6 +10,7 @@
 #include "line.h"
 
 struct exe_record;
+struct holder_record;
 struct resolver;
 struct services;
 
@@ -26,6 +27,11 @@ uint64_t resolver_utc(const struct resolver *r, uint64_t monotonic_ns);
 
 /* A record with the path of an executable, for the events that come after it. */
 void resolver_add_exe(struct resolver *r, const struct exe_record *record, size_t size);
+
+/* A further process that holds a socket, for its line. */
+void resolver_add_holder(struct resolver *r, const struct holder_record *record, size_t size);
+/* Another listing begins: of its sockets nobody holds any yet. */
+void resolver_forget_holders(struct resolver *r);
 
 /* Fill @l for @e; its strings are valid until the next call of any of these. */
 void resolver_line(struct resolver *r, const struct event *e, struct line *l);

@@ -44,6 +44,13 @@ void tracer__awake(struct tracer *t);
  */
 int tracer__scan(struct tracer *t);
 
+/*
+ * What was opened for COMMAND_LIST: hand a record for each socket that exists to the function of
+ * tracer__open(), those of its further holders before. To be called once. 0, the negative result of the
+ * function, or -errno after one sentence on stderr.
+ */
+int tracer__list(struct tracer *t);
+
 int tracer__losses(struct tracer *t, struct losses *losses);
 
 /*

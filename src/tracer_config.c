@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /* Before loading: the settings that the plan and the options ask for, and how large the maps are. */
 #include <bpf/libbpf.h>
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -43,6 +44,7 @@ static void config_choose(struct config *cfg, const struct tracer *t, const stru
 	bool sockops = plan_uses(plan, "tcp_connect_sockops");
 
 	cfg->events = opts_kernel_events(opts);
+	cfg->states = opts->states;
 	cfg->failed_only = opts->failed_only && !opts->command_argv;
 	cfg->udp_idle_ns = opts->udp_idle_ns;
 	cfg->flows_mark = flows_max(t, opts) / 4 * 3;
@@ -99,6 +101,36 @@ static bool wants_any(const struct plan *plan, enum hook_id first, enum hook_id 
 	return any;
 }
 
+/* The number that @format finds in a file of /proc; @otherwise if there is none. */
+static uint32_t proc_number(const char *path, const char *format, uint32_t otherwise)
+{
+	FILE *f = fopen(path, "re");
+	uint32_t number;
+
+	if (!f)
+		return otherwise;
+	if (fscanf(f, format, &number) != 1)
+		number = otherwise;
+	fclose(f);
+	return number;
+}
+
+/* Sockets are files, and some may yet be opened. */
+static uint32_t list_sockets_max(void)
+{
+	uint64_t files = proc_number("/proc/sys/fs/file-nr", "%u", 1u << 20);
+
+	return files + files / 4 + 4096;
+}
+
+/* Of a process with all its threads there is one at least. */
+static uint32_t list_processes_max(void)
+{
+	uint64_t tasks = proc_number("/proc/loadavg", "%*f %*f %*f %*u/%u", 1u << 15);
+
+	return tasks + tasks / 4 + 1024;
+}
+
 static int maps_configure(struct tracer *t, const struct opts *opts, const struct config *cfg)
 {
 	const struct plan *plan = &t->plan;
@@ -107,9 +139,11 @@ static int maps_configure(struct tracer *t, const struct opts *opts, const struc
 	bool tcp = tables || wants_any(plan, HOOK_TCP_STATE, HOOK_TCP_DESTROY);
 	bool udp = tables || wants_any(plan, HOOK_UDP_SEND, HOOK_UDP_CLOSE);
 	uint32_t flows = flows_max(t, opts);
+	bool list = plan->wanted[HOOK_LIST_FILES];
+	uint32_t files = list ? list_sockets_max() : 1, processes = list ? list_processes_max() : 1;
 	const struct map_size sizes[] = {
 		{ t->skel->maps.conns, tcp, 1u << 16, conns_max() },
-		{ t->skel->maps.listeners, tcp, 1u << 12, 1u << 12 },
+		{ t->skel->maps.listeners, tcp || list, 1u << 12, 1u << 12 },
 		{ t->skel->maps.late_closes, tcp, 1u << 12, 1u << 16 },
 		{ t->skel->maps.peers, tcp, 1u << 14, 0 },
 		{ t->skel->maps.failed_connects, tcp && cfg->accept_by_syscall, 1u << 13, 0 },
@@ -117,9 +151,12 @@ static int maps_configure(struct tracer *t, const struct opts *opts, const struc
 		{ t->skel->maps.calls, plan_has_backend(plan, BACKEND_KPROBE), 1u << 13, 0 },
 		{ t->skel->maps.flows, udp, flows, flows },
 		{ t->skel->maps.udp_sockets, udp, 1u << 14, LARGE_MAP_ENTRIES },
+		{ t->skel->maps.holdings, list, files, 0 },
+		{ t->skel->maps.holders, list, processes, 0 },
 		{ t->skel->maps.dead_udp_sockets, udp, 1u << 12, 1u << 12 },
 	};
-	int err = bpf_map__set_max_entries(t->skel->maps.events, buffer_bytes(opts));
+	int err = bpf_map__set_max_entries(t->skel->maps.events,
+					   list ? sysconf(_SC_PAGESIZE) : buffer_bytes(opts));
 
 	for (size_t i = 0; !err && i < sizeof(sizes) / sizeof(*sizes); i++)
 		err = map_resize(&sizes[i], t->features.cheap_maps);

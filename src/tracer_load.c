@@ -289,9 +289,10 @@ static bool way_fits(const struct way *way, const struct features *f)
 	if (way_has(way, "inet_sock_set_state_again_tp"))
 		return f->preemption; /* else it costs more than it finds */
 	/* not the one for want of the other: they keep what they find in different places */
-	if (way_has(way, "scan_files_probed"))
+	if (way_has(way, "scan_files_probed") || way_has(way, "list_files_probed"))
 		return !f->sock_from_file;
-	return f->sock_from_file || !way_has(way, "scan_files_typed");
+	return f->sock_from_file ||
+	       !(way_has(way, "scan_files_typed") || way_has(way, "list_files_typed"));
 }
 
 static void plan_fit(struct plan *plan, const struct features *f)
@@ -306,14 +307,16 @@ int tracer_load(struct tracer *t, const struct opts *opts)
 {
 	bool tcp = opts->filters.set & FILTER_TCP || !(opts->filters.set & FILTER_UDP);
 	bool udp = opts->filters.set & FILTER_UDP || !(opts->filters.set & FILTER_TCP);
+	bool list = opts->command == COMMAND_LIST;
 	int err;
 
 	libbpf_set_print(on_libbpf_message);
 	err = tracer_features(&t->features);
 	if (err)
 		return err;
-	plan_init(&t->plan, opts_kernel_events(opts), tcp, udp, opts->backend);
-	t->plan.wanted[HOOK_SCAN_FILES] = true; /* for the owners, even if nothing is printed */
+	plan_init(&t->plan, list ? 0 : opts_kernel_events(opts), tcp, udp, opts->backend);
+	t->plan.wanted[HOOK_LIST_FILES] = t->plan.wanted[HOOK_LIST_TABLES] = list;
+	t->plan.wanted[HOOK_SCAN_FILES] = !list; /* for the owners, even if nothing is printed */
 	t->plan.wanted[HOOK_TREE] = opts->filters.set & FILTER_TREE;
 	if (!t->features.kprobes)
 		plan_fail_backend(&t->plan, BACKEND_KPROBE, -ENOENT);

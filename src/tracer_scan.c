@@ -36,6 +36,8 @@ static ssize_t record_size(const char *buf, size_t len)
 		return 0;
 	if (exe->kind == RECORD_EXE && exe->len <= EXE_PATH_MAX)
 		return len < EXE_HEAD_SIZE + exe->len ? 0 : (ssize_t)(EXE_HEAD_SIZE + exe->len);
+	if (exe->kind == RECORD_HOLDER)
+		return len < sizeof(struct holder_record) ? 0 : sizeof(struct holder_record);
 	if (exe->kind == EVENT_EXISTING)
 		return len < sizeof(struct event) ? 0 : (ssize_t)sizeof(struct event);
 	return -EPROTO;
@@ -47,6 +49,7 @@ static int hand_on(struct scan *s)
 	union {
 		struct event event;
 		struct exe_record exe;
+		struct holder_record holder;
 	} record;
 	size_t at = 0;
 	ssize_t size;
@@ -116,7 +119,9 @@ static int run_program(struct scan *s, struct bpf_program *p)
 
 static int scan_tables(void *ctx, int refused)
 {
+	struct connsnoop_bpf *skel;
 	struct scan *s = ctx;
+	bool list;
 	int err;
 
 	if (refused == -ENOENT)
@@ -127,8 +132,10 @@ static int scan_tables(void *ctx, int refused)
 		s->refused_cnt++;
 	if (refused)
 		return 0;
-	err = run_program(s, s->tracer->skel->progs.scan_tcp);
-	return err ?: run_program(s, s->tracer->skel->progs.scan_udp);
+	skel = s->tracer->skel;
+	list = plan_uses(&s->tracer->plan, "list_tcp");
+	err = run_program(s, list ? skel->progs.list_tcp : skel->progs.scan_tcp);
+	return err ?: run_program(s, list ? skel->progs.list_udp : skel->progs.scan_udp);
 }
 
 static int scan_files(struct scan *s)
@@ -139,6 +146,10 @@ static int scan_files(struct scan *s)
 		return run_program(s, skel->progs.scan_files_typed);
 	if (plan_uses(&s->tracer->plan, "scan_files_probed"))
 		return run_program(s, skel->progs.scan_files_probed);
+	if (plan_uses(&s->tracer->plan, "list_files_typed"))
+		return run_program(s, skel->progs.list_files_typed);
+	if (plan_uses(&s->tracer->plan, "list_files_probed"))
+		return run_program(s, skel->progs.list_files_probed);
 	return 0;
 }
 
@@ -178,6 +189,38 @@ int tracer__scan(struct tracer *t)
 		err = 0; /* what comes now can be traced all the same */
 	}
 	log_debug("the scan of existing sockets has ended");
+	free(s);
+	return err;
+}
+
+/* One look at the files of all processes, and one at the tables of all namespaces. */
+static int list_pass(struct scan *s, enum list_phase files, enum list_phase tables)
+{
+	struct shared *shared = &s->tracer->skel->bss->shared;
+	int err;
+
+	shared->list_phase = files;
+	err = scan_files(s);
+	shared->list_phase = tables;
+	return err ?: netns_for_each(s->tracer->skel->rodata->cfg.netns, scan_tables, s);
+}
+
+int tracer__list(struct tracer *t)
+{
+	const struct shared *shared = &t->skel->bss->shared;
+	struct scan *s = calloc(1, sizeof(*s));
+	int err;
+
+	if (!s)
+		return -ENOMEM;
+	s->tracer = t;
+	err = list_pass(s, LIST_FILES, LIST_TABLES);
+	warn_unseen(s);
+	log_debug("%u sockets noted, %u of them told", shared->list_noted, shared->list_told);
+	if (!err && shared->list_told != shared->list_noted)
+		err = list_pass(s, LIST_FILES_LEFT, LIST_TABLES_LEFT);
+	if (err && !s->stopped)
+		log_err("cannot read the kernel's sockets: %s", strerror(-err));
 	free(s);
 	return err;
 }

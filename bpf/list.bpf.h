@@ -1,0 +1,232 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * The sockets that exist, for `list`: no hook is attached. The files of every process say who holds
+ * which socket, then the tables of each network namespace tell the sockets. See enum list_phase.
+ */
+#ifndef CONNSNOOP_LIST_BPF_H
+#define CONNSNOOP_LIST_BPF_H
+
+#include "scan.bpf.h"
+
+/* --- who holds what ---------------------------------------------------------------------------- */
+
+/* The files of another process begin: is it wanted, and who is it? */
+SUBPROG int list_process(struct seq_file *seq, struct task_struct *task, __u32 pid)
+{
+	struct scratch *x = scratch();
+
+	if (!x)
+		return 0;
+	x->holder_wanted = scan_owner(&x->holder, seq, task);
+	if (x->holder_wanted)
+		bpf_map_update_elem(&holders, &pid, &x->holder, BPF_ANY);
+	/* without room for its path the kernel comes again */
+	x->holder_pid = x->holder.exe_key && x->last_pid != pid ? 0 : pid;
+	return 0;
+}
+
+/* One more process that holds a socket. */
+static __always_inline void list_write_holder(struct seq_file *seq, struct scratch *x,
+					      struct holding *h, __u64 id)
+{
+	struct holder_record r = { .kind = RECORD_HOLDER, .pid = x->holder.pid, .id = id };
+
+	__builtin_memcpy(r.comm, x->holder.comm, COMM_LEN);
+	if (!bpf_seq_write(seq, &r, sizeof(r))) {
+		h->last_pid = r.pid;
+		return;
+	}
+	x->last_pid = 0; /* what was written before goes with it, and comes again */
+	x->holder_pid = 0;
+}
+
+static __always_inline void list_insert(__u64 id, __u32 pid)
+{
+	struct holding h = { .pid = pid, .last_pid = pid };
+
+	bpf_map_update_elem(&holdings, &id, &h, BPF_NOEXIST);
+	shared.list_noted++;
+}
+
+/*
+ * A socket in a file of @task, which filters and states may still exclude. Returns whether the socket
+ * is to be told now.
+ */
+SUBPROG int list_note(struct seq_file *seq, struct task_struct *task, __u64 id)
+{
+	struct holding *h = bpf_map_lookup_elem(&holdings, &id);
+	__u32 pid = PROBE_LOAD(task, tgid);
+	struct scratch *x = scratch();
+	bool left = shared.list_phase == LIST_FILES_LEFT;
+
+	if (!x || (h ? h->last_pid == pid && !left : left))
+		return 0;
+	if (x->holder_pid != pid)
+		list_process(seq, task, pid);
+	if (!x->holder_wanted)
+		return 0;
+	if (left) {
+		if (!h->pid)
+			h->pid = pid;
+		return !h->told;
+	}
+	if (h)
+		list_write_holder(seq, x, h, id);
+	else
+		list_insert(id, pid);
+	return 0;
+}
+
+/* Whose are the connections that nobody has accepted yet. */
+SUBPROG int list_note_listener(struct sock *sk)
+{
+	struct port_owner l = { .socket_cnt = 1 };
+	struct listening_port key;
+	struct scratch *x = scratch();
+
+	if (!x || !x->holder_wanted)
+		return 0;
+	key.netns = LOAD(sk, __sk_common.skc_net.net, ns.inum);
+	key.lport = LOAD(sk, __sk_common.skc_num);
+	l.owner = x->holder;
+	bpf_map_update_elem(&listeners, &key, &l, BPF_NOEXIST);
+	return 0;
+}
+
+static __always_inline bool list_wants_state(__u8 state)
+{
+	return cfg.states & 1u << (state & 31);
+}
+
+/* --- telling ------------------------------------------------------------------------------------ */
+
+/*
+ * May a socket of the table be told now? One that processes hold and that nobody has noted came after
+ * the files were looked at: they are looked at once more. @h: NULL if it is not noted.
+ */
+static __always_inline bool list_is_due(const struct holding *h, struct sock *sk, __u64 id)
+{
+	if (h)
+		return !h->told;
+	if (!LOAD(sk, sk_socket, file))
+		return shared.list_phase == LIST_TABLES;
+	if (shared.list_phase != LIST_TABLES)
+		return true;
+	if (cfg.filters & FILTER_OWNER)
+		return false; /* nearly all are the others' */
+	list_insert(id, 0);
+	return false;
+}
+
+static __always_inline void list_was_told(struct holding *h)
+{
+	if (!h)
+		return;
+	h->told = 1;
+	shared.list_told++;
+}
+
+static __always_inline void list_set_owner(struct owner *owner, const struct holding *h)
+{
+	struct owner *known;
+	__u32 pid;
+
+	if (!h)
+		return;
+	pid = h->pid;
+	known = bpf_map_lookup_elem(&holders, &pid);
+	if (known)
+		*owner = *known;
+}
+
+SUBPROG int list_tcp_sock(struct seq_file *seq, struct tcp_sock *tp)
+{
+	__u8 state = LOAD(tp, inet_conn.icsk_inet.sk.__sk_common.skc_state);
+	struct scratch *x = scratch();
+	struct holding *h;
+	struct conn *c;
+	__u64 id;
+
+	if (!x || state == TCP_CLOSE || !list_wants_state(state) || is_further_subflow(tp))
+		return 0;
+	id = conn_id(tp);
+	h = bpf_map_lookup_elem(&holdings, &id);
+	if (!list_is_due(h, (struct sock *)tp, id))
+		return 0;
+	c = &x->conn;
+	__builtin_memset(c, 0, sizeof(*c));
+	list_set_owner(&c->e.owner, h);
+	scan_conn_init(c, tp, state);
+	if (c->role == ROLE_CHILD && !c->accepted)
+		c->e.attr = scan_listener(&c->e.owner, &c->e.tuple);
+	if (!scan_conn_tell(seq, tp, c, state))
+		list_was_told(h);
+	return 0;
+}
+
+SUBPROG int list_udp_sock(struct seq_file *seq, struct sock *sk)
+{
+	struct owner owner = {};
+	struct holding *h;
+	__u64 id;
+
+	if (!LOAD(sk, __sk_common.skc_num) || !list_wants_state(LOAD(sk, __sk_common.skc_state)))
+		return 0;
+	id = sock_cookie(sk);
+	h = bpf_map_lookup_elem(&holdings, &id);
+	if (!list_is_due(h, sk, id))
+		return 0;
+	list_set_owner(&owner, h);
+	if (!scan_udp_tell(seq, sk, &owner))
+		list_was_told(h);
+	return 0;
+}
+
+/* What is left of a connection, or none yet: nobody holds it, so the first look tells it. */
+static __always_inline int list_mini_sock(struct seq_file *seq, struct sock *mini, __u64 id,
+					  __u8 state)
+{
+	if (shared.list_phase != LIST_TABLES || !list_wants_state(state))
+		return 0;
+	return scan_mini_sock(seq, mini, id, state);
+}
+
+/* --- files --------------------------------------------------------------------------------------- */
+
+/* A socket of MPTCP: what is told is its first path, under this id. */
+static __always_inline void list_held_mptcp(struct seq_file *seq, struct task_struct *task,
+					    struct sock *sk)
+{
+	__u64 id = LOAD(sk, __sk_common.skc_cookie.counter);
+
+	/* not of a listener: see conn_id() */
+	if (!id && LOAD(sk, __sk_common.skc_state) != TCP_LISTEN)
+		id = sock_cookie(sk);
+	if (id)
+		list_note(seq, task, id);
+}
+
+/* An inet socket in a file of @task; @tp: the same if it is TCP's, else NULL. */
+static __always_inline int list_held(struct seq_file *seq, struct task_struct *task,
+				     struct sock *sk, struct tcp_sock *tp)
+{
+	__u8 state = LOAD(sk, __sk_common.skc_state);
+	__u16 proto = LOAD(sk, sk_protocol);
+
+	if (!tp && proto != IPPROTO_UDP) {
+		if (proto == IPPROTO_MPTCP)
+			list_held_mptcp(seq, task, sk);
+		return 0;
+	}
+	if (tp ? state == TCP_CLOSE : !LOAD(sk, __sk_common.skc_num))
+		return 0;
+	if (!list_wants_state(state) && !(tp && state == TCP_LISTEN))
+		return 0;
+	if (list_note(seq, task, tp ? conn_id(tp) : sock_cookie(sk)))
+		return tp ? list_tcp_sock(seq, tp) : list_udp_sock(seq, sk);
+	if (tp && state == TCP_LISTEN)
+		list_note_listener(sk);
+	return 0;
+}
+
+#endif
