@@ -48,32 +48,25 @@ static __always_inline void list_insert(__u64 id, __u32 pid)
 	shared.list_noted++;
 }
 
-/*
- * A socket in a file of @task, which filters and states may still exclude. Returns whether the socket
- * is to be told now.
- */
+/* A socket in a file of @task, which the filters may exclude. */
 SUBPROG int list_note(struct seq_file *seq, struct task_struct *task, __u64 id)
 {
 	struct holding *h = bpf_map_lookup_elem(&holdings, &id);
 	__u32 pid = PROBE_LOAD(task, tgid);
 	struct scratch *x = scratch();
-	bool left = shared.list_phase == LIST_FILES_LEFT;
 
-	if (!x || (h ? h->last_pid == pid && !left : left))
+	if (!x || (h ? h->last_pid == pid : shared.list_phase == LIST_FILES_LEFT))
 		return 0;
 	if (x->holder_pid != pid)
 		list_process(seq, task, pid);
 	if (!x->holder_wanted)
 		return 0;
-	if (left) {
-		if (!h->pid)
-			h->pid = pid;
-		return !h->told;
-	}
-	if (h)
-		list_write_holder(seq, x, h, id);
-	else
+	if (!h)
 		list_insert(id, pid);
+	else if (!h->pid)
+		h->pid = h->last_pid = pid;
+	else if (shared.list_phase == LIST_FILES)
+		list_write_holder(seq, x, h, id);
 	return 0;
 }
 
@@ -222,8 +215,7 @@ static __always_inline int list_held(struct seq_file *seq, struct task_struct *t
 		return 0;
 	if (!list_wants_state(state) && !(tp && state == TCP_LISTEN))
 		return 0;
-	if (list_note(seq, task, tp ? conn_id(tp) : sock_cookie(sk)))
-		return tp ? list_tcp_sock(seq, tp) : list_udp_sock(seq, sk);
+	list_note(seq, task, tp ? conn_id(tp) : sock_cookie(sk));
 	if (tp && state == TCP_LISTEN)
 		list_note_listener(sk);
 	return 0;

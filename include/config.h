@@ -60,10 +60,10 @@ enum uring_args { URING_RESULT_THIRD, URING_RESULT_FOURTH, URING_CQE_THIRD };
 
 /* Written once, before loading. */
 struct config {
-	__u64 cgroup_id;   /* FILTER_CGROUP: of the v2 hierarchy */
-	__u64 udp_idle_ns; /* a flow with no datagram for so long has ended */
-	__u32 flows_mark;  /* with so many flows the least recently used must go */
-	__u32 states;	   /* list: 1 << TCP_* */
+	__u64 cgroup_id;    /* FILTER_CGROUP: of the v2 hierarchy */
+	__u64 udp_idle_ns;  /* a flow with no datagram for so long has ended */
+	__u32 flows_mark;   /* with so many flows the least recently used must go */
+	__u32 states;	    /* list: 1 << TCP_* */
 	__u32 events;	    /* 1 << enum event_kind */
 	__u32 filters;	    /* FILTER_* */
 	__u32 cgroup_level; /* its depth, 0 the root */
@@ -107,10 +107,10 @@ enum sweep_mode {
  * tell all: the others are for sockets that have come meanwhile, or that the table passed over.
  */
 enum list_phase {
-	LIST_FILES,	  /* notes who holds each socket */
-	LIST_TABLES,	  /* tells the sockets, but those that processes hold and nobody has noted */
-	LIST_FILES_LEFT,  /* tells what is left, with its process */
-	LIST_TABLES_LEFT, /* tells what is left, with none: it travels in a message to another */
+	LIST_FILES,	 /* notes who holds each socket */
+	LIST_TABLES,	 /* tells the sockets, but those that processes hold and nobody has noted */
+	LIST_FILES_LEFT, /* notes who holds what is left */
+	LIST_TABLES_LEFT, /* tells what is left; who holds it may be on its way in a message */
 };
 
 /* Both sides write this, in memory that both have mapped. */
@@ -127,9 +127,9 @@ struct shared {
 	__u32 sweep_mode;    /* enum sweep_mode */
 	__u32 evict_age;
 	__u32 evict_cnt;
-	__u32 list_phase;    /* enum list_phase */
-	__u32 list_noted;    /* sockets in the map holdings; one without room there counts too */
-	__u32 list_told;     /* of these */
+	__u32 list_phase; /* enum list_phase */
+	__u32 list_noted; /* sockets in the map holdings; one without room there counts too */
+	__u32 list_told;  /* of these */
 	__u32 flow_ages[AGE_CNT]; /* how many flows are of each age */
 };
 

@@ -17,6 +17,7 @@
 #include "opts.h"
 #include "output.h"
 #include "resolve.h"
+#include "show.h"
 #include "tally.h"
 #include "tracer.h"
 
@@ -295,29 +296,13 @@ static int loop_open(struct trace *t)
 	return err;
 }
 
-static int open_output(struct trace *t)
-{
-	const char *no_color = getenv("NO_COLOR"), *term = getenv("TERM");
-	bool terminal = !t->opts->output && isatty(STDOUT_FILENO) && term && strcmp(term, "dumb");
-	struct output_opts o = {
-		.path = t->opts->output,
-		.format = t->opts->json ? "json" : "text",
-		.columns = t->opts->columns,
-		.color = t->opts->color == COLOR_ALWAYS ||
-			 (t->opts->color == COLOR_AUTO && terminal && !(no_color && *no_color)),
-		.header = t->opts->header,
-	};
-
-	return output_open(&t->output, &o);
-}
-
 static int trace_open(struct trace *t, const struct services *services)
 {
 	uint64_t period = t->opts->udp_idle_ns / 4;
 	int err = resolver_open(&t->resolver, t->opts->numeric ? NULL : services);
 
 	err = err ?: tracer__open(&t->tracer, t->opts, on_record, t);
-	err = err ?: open_output(t);
+	err = err ?: show_open(&t->output, t->opts, NULL);
 	err = err ?: loop_open(t);
 	if (err)
 		return err;

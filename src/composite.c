@@ -99,7 +99,9 @@ static char *put_recvq(struct wall_clock *c, char *p, const struct line *l)
 	const struct event *e = l->e;
 
 	(void)c;
-	return e->kind == EVENT_EXISTING ? put_u64(p, queue_of(e, e->accept_queue, e->rx_queue_bytes)) : p;
+	return e->kind == EVENT_EXISTING ?
+		       put_u64(p, queue_of(e, e->accept_queue, e->rx_queue_bytes)) :
+		       p;
 }
 
 static char *put_sendq(struct wall_clock *c, char *p, const struct line *l)
@@ -107,7 +109,8 @@ static char *put_sendq(struct wall_clock *c, char *p, const struct line *l)
 	const struct event *e = l->e;
 
 	(void)c;
-	return e->kind == EVENT_EXISTING ? put_u64(p, queue_of(e, e->backlog, e->tx_queue_bytes)) : p;
+	return e->kind == EVENT_EXISTING ? put_u64(p, queue_of(e, e->backlog, e->tx_queue_bytes)) :
+					   p;
 }
 
 static char *put_user(struct wall_clock *c, char *p, const struct line *l)
@@ -150,8 +153,8 @@ const struct composite composites[] = {
 	  COMPOSITE_STRING },
 	{ "recvq", "RECVQ", 5, put_recvq, "unread bytes; of a listener, connections that wait",
 	  COMPOSITE_WORD },
-	{ "sendq", "SENDQ", 5, put_sendq, "unsent or unacknowledged bytes; of a listener, its backlog",
-	  COMPOSITE_WORD },
+	{ "sendq", "SENDQ", 5, put_sendq,
+	  "unsent or unacknowledged bytes; of a listener, its backlog", COMPOSITE_WORD },
 	{ "user", "USER", 8, put_user, "name of the owner's user, or uid", COMPOSITE_STRING },
 	{ "process", "PROCESS", 0, put_processes, "PID/NAME of each process that holds it",
 	  COMPOSITE_SENTENCE },

@@ -10,7 +10,7 @@
 struct holder_record;
 struct holders;
 
-struct holders *holders_new(void); /* NULL: out of memory */
+struct holders *holders_new(void);    /* NULL: out of memory */
 void holders_free(struct holders *h); /* NULL is fine */
 
 /* One more process that holds the socket of @record. 0 or -errno. */

@@ -31,11 +31,12 @@ struct opts {
 	bool stats;
 	bool verbose; /* libbpf's own messages too */
 
-	uint32_t states; /* list: 1 << the kernel's TCP_*, those to show; of UDP as names_socket_state() */
-	bool listening;	 /* list: --listening */
-	bool all;	 /* list: --all */
-	bool summary;	 /* list: --summary */
-	char *sort;	 /* list: --sort as given, NULL: as they come */
+	uint32_t
+		states; /* list: 1 << the kernel's TCP_*, those to show; of UDP as names_socket_state() */
+	bool listening;	   /* list: --listening */
+	bool all;	   /* list: --all */
+	bool summary;	   /* list: --summary */
+	char *sort;	   /* list: --sort as given, NULL: as they come */
 	uint64_t watch_ns; /* list: --watch, 0: once */
 
 	bool numeric;

@@ -80,8 +80,7 @@ const struct opt_row opt_rows[] = {
 	{ "sort", 0, "FIELD[,FIELD]", LIST, GROUP_SOCKETS, opt_set_sort,
 	  .help = "in the order of these fields, '-FIELD' from the largest down; keeps all in "
 		  "memory before the first line" },
-	{ "summary", 's', NULL, LIST, GROUP_SOCKETS, opt_set_bool, IN_OPTS(summary),
-	  .value = true,
+	{ "summary", 's', NULL, LIST, GROUP_SOCKETS, opt_set_bool, IN_OPTS(summary), .value = true,
 	  .help = "not the sockets but how many, by protocol, state, port class and process; of all "
 		  "states unless -l or --state says otherwise" },
 	{ "watch", 'w', "SECONDS", LIST, GROUP_SOCKETS, opt_set_seconds, IN_OPTS(watch_ns),

@@ -12,7 +12,14 @@
 
 #include "opts.h"
 
-enum opt_group { GROUP_OUTPUT, GROUP_FILTERS, GROUP_SOCKETS, GROUP_TRACING, GROUP_OTHER, GROUP_CNT };
+enum opt_group {
+	GROUP_OUTPUT,
+	GROUP_FILTERS,
+	GROUP_SOCKETS,
+	GROUP_TRACING,
+	GROUP_OTHER,
+	GROUP_CNT
+};
 
 /* What one run over the command line collects. */
 struct opt_ctx {

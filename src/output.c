@@ -23,7 +23,8 @@ struct output {
 	uint64_t written; /* bytes */
 	int fd;
 	bool owned; /* the descriptor is ours to close */
-	int err;    /* the first failure */
+	bool header;
+	int err; /* the first failure */
 };
 
 static int open_file(struct output *o, const char *path)
@@ -87,7 +88,8 @@ int output_open(struct output **out, const struct output_opts *opts)
 		err = open_file(o, opts->path);
 	if (err)
 		goto out;
-	if (opts->header && o->format->header)
+	o->header = opts->header && o->format->header;
+	if (o->header)
 		o->format->header(o->state, &o->buf);
 	*out = o;
 	return 0;
@@ -164,6 +166,22 @@ int output_line(struct output *o, const struct line *l)
 	if (o->err)
 		return o->err;
 	o->format->line(o->state, &o->buf, l);
+	return appended(o);
+}
+
+int output_header(struct output *o)
+{
+	if (o->err || !o->header)
+		return o->err;
+	o->format->header(o->state, &o->buf);
+	return appended(o);
+}
+
+int output_bytes(struct output *o, const char *bytes, size_t len)
+{
+	if (o->err)
+		return o->err;
+	buf_put(&o->buf, bytes, len);
 	return appended(o);
 }
 

@@ -29,6 +29,10 @@ int output_open(struct output **out, const struct output_opts *opts);
 /* Do its lines show the paths of struct line? */
 bool output_wants_paths(const struct output *o);
 int output_line(struct output *o, const struct line *l);
+/* The header once more, unless there is none. */
+int output_header(struct output *o);
+/* What is no line. */
+int output_bytes(struct output *o, const char *bytes, size_t len);
 int output_summary(struct output *o, uint64_t utc_ns, const struct summary *s);
 int output_flush(struct output *o);
 /* Flushes, closes and frees. NULL is fine. The first error of its life. */

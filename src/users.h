@@ -9,7 +9,7 @@
 
 struct users;
 
-struct users *users_new(void); /* NULL: out of memory */
+struct users *users_new(void);	  /* NULL: out of memory */
 void users_free(struct users *u); /* NULL is fine */
 
 /* Empty: there is no such user. Valid until users_free(). */
