@@ -7,7 +7,9 @@
 #include <time.h>
 
 #include "census.h"
+#include "clock.h"
 #include "commands.h"
+#include "hostnames.h"
 #include "log.h"
 #include "opts.h"
 #include "output.h"
@@ -20,6 +22,22 @@
 #define NS_PER_S 1000000000ULL
 #define LIST_COLUMNS "proto,state,recvq,sendq,local,dir,remote,service,user,process"
 
+#define NS_PER_MS 1000000ULL
+#define BATCH 512
+#define NAMES_MS 2000 /* what the names of one look may take */
+
+struct waiting {
+	struct event event;
+	enum change change;
+};
+
+struct names {
+	struct hostnames *hosts; /* NULL: no names */
+	struct waiting *batch;	 /* of BATCH */
+	size_t cnt;
+	unsigned int left_ms;
+};
+
 struct list {
 	const struct opts *opts;
 	struct resolver *resolver;
@@ -27,49 +45,106 @@ struct list {
 	struct sort *sort;     /* NULL: as they come */
 	struct seen *seen;     /* NULL: only once */
 	struct census *census; /* NULL: the sockets themselves */
-	enum change change;    /* of the event that is printed next */
-	int err;	       /* ends it */
+	struct names names;
+	int err; /* ends it */
 };
 
-/* --- from a record to a line ------------------------------------------------------------------ */
+/* --- lines ------------------------------------------------------------------------------------ */
 
-static int print(void *ctx, const struct event *e)
+static int print(struct list *list, const struct event *e, enum change change)
 {
-	struct list *list = ctx;
 	struct line l;
 
 	resolver_line(list->resolver, e, &l);
-	l.change = list->change;
+	l.change = change;
+	if (list->names.hosts && e->flags & EVENT_F_REMOTE)
+		l.rname = hostnames_get(list->names.hosts, e->raddr, e->ipv);
 	return output_line(list->output, &l);
 }
 
-static int print_sorted(void *ctx, const struct event *e)
-{
-	struct list *list = ctx;
+/* --- names of hosts: asked for many sockets at a time, before these are printed -------------- */
 
-	list->change = list->seen ? seen_change(list->seen, e) : CHANGE_NONE;
-	return print(list, e);
+static int names_end_batch(struct list *list)
+{
+	struct names *n = &list->names;
+	uint64_t begin_ns = clock_monotonic_ns(), ms;
+	int err = 0;
+
+	hostnames_wait(n->hosts, n->left_ms);
+	ms = (clock_monotonic_ns() - begin_ns) / NS_PER_MS;
+	n->left_ms -= ms < n->left_ms ? ms : n->left_ms;
+	for (size_t i = 0; !err && i < n->cnt; i++)
+		err = print(list, &n->batch[i].event, n->batch[i].change);
+	n->cnt = 0;
+	return err;
 }
 
-static int print_gone(void *ctx, const struct event *e)
+static int names_add(struct list *list, const struct event *e, enum change change)
+{
+	struct names *n = &list->names;
+
+	n->batch[n->cnt++] = (struct waiting){ .event = *e, .change = change };
+	if (n->left_ms && e->flags & EVENT_F_REMOTE)
+		hostnames_ask(n->hosts, e->raddr, e->ipv);
+	return n->cnt < BATCH ? 0 : names_end_batch(list);
+}
+
+static bool wants_names(const struct opts *o)
+{
+	if (o->numeric || o->json || o->summary)
+		return false;
+	return !o->columns || strstr(o->columns, "remote") || strstr(o->columns, "rname");
+}
+
+static int names_open(struct list *list)
+{
+	struct names *n = &list->names;
+
+	if (!wants_names(list->opts))
+		return 0;
+	n->hosts = hostnames_new();
+	n->batch = n->hosts ? calloc(BATCH, sizeof(*n->batch)) : NULL;
+	if (n->hosts && !n->batch)
+		return -ENOMEM;
+	if (!n->hosts)
+		log_debug("nobody can be asked for the names of hosts");
+	return 0;
+}
+
+static void names_close(struct list *list)
+{
+	hostnames_free(list->names.hosts);
+	free(list->names.batch);
+}
+
+/* --- from a record to a line ------------------------------------------------------------------ */
+
+static int tell(struct list *list, const struct event *e, enum change change)
+{
+	return list->names.hosts ? names_add(list, e, change) : print(list, e, change);
+}
+
+static int tell_sorted(void *ctx, const struct event *e)
 {
 	struct list *list = ctx;
 
-	list->change = CHANGE_GONE;
-	return print(list, e);
+	return tell(list, e, list->seen ? seen_change(list->seen, e) : CHANGE_NONE);
+}
+
+static int tell_gone(void *ctx, const struct event *e)
+{
+	return tell(ctx, e, CHANGE_GONE);
 }
 
 static int on_socket(struct list *list, const struct event *e)
 {
+	enum change change = list->seen ? seen_add(list->seen, e) : CHANGE_NONE;
 	struct line l;
 
+	if (!list->census && !list->sort)
+		return tell(list, e, change);
 	resolver_line(list->resolver, e, &l);
-	if (list->census)
-		return census_add(list->census, &l);
-	l.change = list->seen ? seen_add(list->seen, e) : CHANGE_NONE;
-	if (list->sort)
-		return sort_add(list->sort, &l);
-	return output_line(list->output, &l);
+	return list->census ? census_add(list->census, &l) : sort_add(list->sort, &l);
 }
 
 static int on_record(void *ctx, const void *record, size_t size)
@@ -114,11 +189,14 @@ static int look(struct list *list)
 	int err;
 
 	resolver_forget_holders(list->resolver);
+	list->names.left_ms = NAMES_MS;
 	err = read_sockets(list);
 	if (!err && list->sort)
-		err = sort_end(list->sort, print_sorted, list);
+		err = sort_end(list->sort, tell_sorted, list);
 	if (!err && list->seen)
-		err = seen_end(list->seen, print_gone, list);
+		err = seen_end(list->seen, tell_gone, list);
+	if (!err && list->names.hosts)
+		err = names_end_batch(list);
 	if (!err && list->census)
 		err = print_census(list);
 	return err ?: output_flush(list->output);
@@ -166,7 +244,7 @@ static int list_open(struct list *list, const struct services *services)
 	list->seen = o->watch_ns ? seen_new() : NULL;
 	list->census = o->summary ? census_new() : NULL;
 	if ((o->sort && !list->sort) || (o->watch_ns && !list->seen) ||
-	    (o->summary && !list->census)) {
+	    (o->summary && !list->census) || names_open(list)) {
 		log_err("cannot begin: out of memory");
 		return -ENOMEM;
 	}
@@ -190,6 +268,7 @@ int cmd_list(const struct opts *opts, const struct services *services)
 	sort_free(list.sort);
 	seen_free(list.seen);
 	census_free(list.census);
+	names_close(&list);
 	resolver_close(list.resolver);
 	if (err == -ENOMEM)
 		log_err("cannot list the sockets: out of memory");

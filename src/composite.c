@@ -62,7 +62,11 @@ static char *put_remote(struct wall_clock *c, char *p, const struct line *l)
 	(void)c;
 	if (e->kind == EVENT_LOST || !(e->flags & EVENT_F_REMOTE))
 		return p;
-	return put_endpoint(p, e->raddr, e->ipv, e->rport);
+	if (!l->rname.len)
+		return put_endpoint(p, e->raddr, e->ipv, e->rport);
+	p = put_text(p, l->rname.ptr, l->rname.len);
+	p = put_char(p, ':');
+	return put_u64(p, e->rport);
 }
 
 static char *put_arrow(struct wall_clock *c, char *p, const struct line *l)
@@ -148,7 +152,8 @@ const struct composite composites[] = {
 	{ "time", "TIME", 12, put_time, "local wall clock", COMPOSITE_WORD },
 	{ "local", "LOCAL", 15, put_local, "laddr:lport", COMPOSITE_WORD },
 	{ "dir", "<>", 2, put_arrow, "direction: -> out, <- in", COMPOSITE_WORD },
-	{ "remote", "REMOTE", 17, put_remote, "raddr:rport", COMPOSITE_WORD },
+	{ "remote", "REMOTE", 17, put_remote, "raddr:rport, or rname:rport where that is known",
+	  COMPOSITE_STRING },
 	{ "service", "SERVICE", 7, put_service, "service, or its port's class if it has no name",
 	  COMPOSITE_STRING },
 	{ "recvq", "RECVQ", 5, put_recvq, "unread bytes; of a listener, connections that wait",

@@ -167,6 +167,7 @@ const struct field fields[] = {
 	CLASS(rclass, 10, ALL, NEED_REMOTE, rport, "remote: well-known, registered, private"),
 	NAME(lservice, 8, ALL, NEED_LOCAL, "service name of the local port"),
 	NAME(rservice, 8, ALL, NEED_REMOTE, "service name of the remote port"),
+	NAME(rname, 15, ALL, NEED_REMOTE, "name of the remote address"),
 	WORD(lorigin, 7, ALL, NEED_LOCAL, lorigin, names_lorigins,
 	     "who chose the port: dynamic or bound"),
 	BOOLEAN(mapped, 6, ALL, NEED_MAPPED, "true: an IPv4 peer of an IPv6 socket"),

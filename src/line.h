@@ -28,6 +28,7 @@ struct line {
 	struct str container; /* the id in that path */
 	struct str lservice;  /* service names of the two ports, none with -n */
 	struct str rservice;
+	struct str rname; /* of the remote address */
 	/* existing: the processes that hold it, when they are several; the owner is the first */
 	const struct holder *holders;
 	size_t holder_cnt; /* 0: no more than the owner */
@@ -45,7 +46,8 @@ struct line {
 static inline size_t line_strings(const struct line *l)
 {
 	return l->exe.len + l->cgroup.len + l->container.len + 2 * l->lservice.len +
-	       2 * l->rservice.len + 2 * l->user.len + l->holder_cnt * HOLDER_STRING;
+	       2 * l->rservice.len + 2 * l->user.len + 2 * l->rname.len +
+	       l->holder_cnt * HOLDER_STRING;
 }
 
 /* summary: counts since the start, by kind. */
