@@ -50,13 +50,24 @@ static int status_of(const struct nlmsghdr *h)
 	return status > 0 ? -EBADMSG : status;
 }
 
+/* mnl_nlmsg_ok() takes lengths beyond 2^31 for negative ones, which fit anywhere. */
+static bool is_whole(const struct nlmsghdr *h, size_t left)
+{
+	return left >= sizeof(*h) && h->nlmsg_len >= sizeof(*h) && h->nlmsg_len <= left;
+}
+
 /* Handle the messages of a chunk; *more: the last was not the dump's end. 0, or what ends it. */
 static int chunk_take(struct diagdump *d, size_t size, diag_fn fn, void *ctx, bool *more)
 {
-	const struct nlmsghdr *h = (const void *)d->buf;
-	int left = (int)size, err = 0;
+	size_t at = 0;
+	int err = 0;
 
-	for (; mnl_nlmsg_ok(h, left); h = mnl_nlmsg_next(h, &left)) {
+	while (!err && at < size) {
+		const struct nlmsghdr *h = (const void *)(d->buf + at);
+
+		if (!is_whole(h, size - at))
+			return -EBADMSG;
+		at += MNL_ALIGN(h->nlmsg_len);
 		if (h->nlmsg_seq != d->seq)
 			continue; /* no answer to what was asked */
 		d->interrupted |= (h->nlmsg_flags & NLM_F_DUMP_INTR) != 0;
@@ -65,10 +76,8 @@ static int chunk_take(struct diagdump *d, size_t size, diag_fn fn, void *ctx, bo
 			return status_of(h);
 		if (h->nlmsg_type == SOCK_DIAG_BY_FAMILY)
 			err = fn(ctx, h);
-		if (err)
-			return err;
 	}
-	return left > 0 ? -EBADMSG : 0;
+	return err;
 }
 
 int diagdump_run(struct diagdump *d, uint8_t family, uint8_t proto, uint32_t states, diag_fn fn,

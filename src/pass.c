@@ -56,9 +56,8 @@ static bool net_passes(const struct filters *f, const struct tuple *t)
 	for (size_t i = 0; i < f->net_cnt; i++) {
 		const struct net *n = &f->nets[i];
 
-		/* of two that are the same the last counts, as where one overwrites the other */
 		if (net_has(n, t->ipv, t->raddr) &&
-		    (!longest || n->prefix_len >= longest->prefix_len))
+		    (!longest || n->prefix_len > longest->prefix_len))
 			longest = n;
 	}
 	return longest ? !longest->exclude : f->set & FILTER_NET_NOT;

@@ -138,7 +138,7 @@ static bool path_cut(char *path, uint32_t components)
 static void cgroup_read(const struct processes *p, struct process *process)
 {
 	static const char v2[] = "0::/";
-	char buf[FILE_LEN], *path;
+	char buf[FILE_LEN] = "", *path;
 	ssize_t len = p->cgroup_root < 0 ? 0 : file_read(p, process->owner.pid, "cgroup", buf);
 
 	if (len <= 0)

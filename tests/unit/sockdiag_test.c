@@ -1,0 +1,512 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/* Sockets of this test's own making, over loopback, as they are listed. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include "../../src/sockdiag.c"
+
+#include <arpa/inet.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "capture.h"
+
+#define FOUND_CNT 64
+#define ALL_STATES (~0u)
+
+/* What was listed of the sockets that the test made, known by their ports. */
+static struct {
+	bool ports[PORT_CNT];
+	struct event events[FOUND_CNT];
+	size_t event_cnt;
+	struct holder_record holders[FOUND_CNT];
+	size_t holder_cnt;
+	struct exe_record exe; /* of the owner who was told last */
+	size_t exe_cnt;
+	bool duplicate;
+	int answer;
+} found;
+
+static struct opts opts;
+static struct capture err;
+
+static int setup(void **state)
+{
+	(void)state;
+	memset(&found, 0, sizeof(found));
+	memset(&opts, 0, sizeof(opts));
+	opts.states = ALL_STATES;
+	return filters_set_netns(&opts.filters, "/proc/self/ns/net");
+}
+
+static int teardown(void **state)
+{
+	(void)state;
+	filters_free(&opts.filters);
+	return 0;
+}
+
+static const struct event *event_of(uint64_t id)
+{
+	for (size_t i = 0; i < found.event_cnt; i++)
+		if (found.events[i].id == id)
+			return &found.events[i];
+	return NULL;
+}
+
+static void take_event(const struct event *e)
+{
+	assert_int_equal(e->kind, EVENT_EXISTING);
+	if (!found.ports[e->lport] && !found.ports[e->rport])
+		return;
+	found.duplicate |= event_of(e->id) != NULL;
+	assert_true(found.event_cnt < FOUND_CNT);
+	found.events[found.event_cnt++] = *e;
+}
+
+static void take_holder(const struct holder_record *h)
+{
+	assert_null(event_of(h->id)); /* that comes last */
+	if (found.holder_cnt < FOUND_CNT)
+		found.holders[found.holder_cnt++] = *h;
+}
+
+static int take(void *ctx, const void *record, size_t size)
+{
+	const struct exe_record *r = record;
+
+	assert_ptr_equal(ctx, &found);
+	assert_int_equal((uintptr_t)record % 8, 0);
+	if (r->kind == RECORD_EXE) {
+		assert_int_equal(size, EXE_HEAD_SIZE + r->len);
+		memcpy(&found.exe, record, size);
+		found.exe_cnt++;
+	} else if (r->kind == RECORD_HOLDER) {
+		assert_int_equal(size, sizeof(struct holder_record));
+		take_holder(record);
+	} else {
+		assert_int_equal(size, sizeof(struct event));
+		take_event(record);
+	}
+	return found.answer;
+}
+
+static int list_all(void)
+{
+	int ret;
+
+	found.event_cnt = found.holder_cnt = found.exe_cnt = 0;
+	capture_begin(&err, STDERR_FILENO);
+	ret = sockdiag_list(&opts, take, &found);
+	capture_end(&err);
+	assert_false(found.duplicate);
+	return ret;
+}
+
+static uint64_t cookie(int fd)
+{
+	socklen_t len = sizeof(uint64_t);
+	uint64_t id = 0;
+
+	assert_int_equal(getsockopt(fd, SOL_SOCKET, SO_COOKIE, &id, &len), 0);
+	return id;
+}
+
+static uint16_t port_of(int fd)
+{
+	struct sockaddr_in6 addr; /* has its port where that of IPv4 has it */
+	socklen_t len = sizeof(addr);
+
+	assert_int_equal(getsockname(fd, (struct sockaddr *)&addr, &len), 0);
+	return ntohs(addr.sin6_port);
+}
+
+static struct sockaddr_in loopback(uint16_t port)
+{
+	return (struct sockaddr_in){ .sin_family = AF_INET,
+				     .sin_addr = { htonl(INADDR_LOOPBACK) },
+				     .sin_port = htons(port) };
+}
+
+/* Bound to a port of 127.0.0.1 that the kernel chooses, and which is ours. */
+static int bound(int type)
+{
+	struct sockaddr_in addr = loopback(0);
+	int fd = socket(AF_INET, type | SOCK_CLOEXEC, 0);
+
+	assert_true(fd >= 0);
+	assert_int_equal(bind(fd, (struct sockaddr *)&addr, sizeof(addr)), 0);
+	found.ports[port_of(fd)] = true;
+	return fd;
+}
+
+static int listener(int backlog)
+{
+	int fd = bound(SOCK_STREAM);
+
+	assert_int_equal(listen(fd, backlog), 0);
+	return fd;
+}
+
+static int client(int server, int type)
+{
+	struct sockaddr_in addr = loopback(port_of(server));
+	int fd = socket(AF_INET, type | SOCK_CLOEXEC, 0);
+
+	assert_int_equal(connect(fd, (struct sockaddr *)&addr, sizeof(addr)), 0);
+	return fd;
+}
+
+/* A connection that has reached the listener's queue. */
+static int connection(int server)
+{
+	int fd = client(server, SOCK_STREAM);
+	struct pollfd p = { .fd = server, .events = POLLIN };
+
+	assert_int_equal(poll(&p, 1, -1), 1);
+	return fd;
+}
+
+static int accepted(int server)
+{
+	int fd = accept4(server, NULL, NULL, SOCK_CLOEXEC);
+
+	assert_true(fd >= 0);
+	return fd;
+}
+
+static const struct event *event_of_fd(int fd)
+{
+	const struct event *e = event_of(cookie(fd));
+
+	assert_non_null(e);
+	return e;
+}
+
+/* That with this remote port, of which there is no descriptor; NULL: it is not listed. */
+static const struct event *event_to(uint16_t port)
+{
+	for (size_t i = 0; i < found.event_cnt; i++)
+		if (found.events[i].rport == port)
+			return &found.events[i];
+	return NULL;
+}
+
+/* List until it has come into that state. */
+static const struct event *await_state(uint16_t port, uint8_t state)
+{
+	const struct event *e;
+
+	do {
+		assert_int_equal(list_all(), 0);
+		e = event_to(port);
+		assert_non_null(e);
+	} while (e->new_state != state);
+	return e;
+}
+
+static void assert_owned(const struct event *e, enum attr attr)
+{
+	assert_int_equal(e->attr, attr);
+	assert_int_equal(e->owner.pid, getpid());
+	assert_int_equal(e->owner.tid, getpid());
+	assert_int_equal(e->owner.ppid, getppid());
+	assert_int_equal(e->owner.uid, getuid());
+	assert_true(e->owner.exe_key && e->owner.exe_key == found.exe.key);
+}
+
+static void assert_nobodys(const struct event *e)
+{
+	static const struct owner nobody;
+
+	assert_int_equal(e->attr, ATTR_NONE);
+	assert_memory_equal(&e->owner, &nobody, sizeof(nobody));
+}
+
+static void test_connection(void **state)
+{
+	int server = listener(7), out = connection(server), in = accepted(server);
+	uint64_t before = clock_monotonic_ns();
+	const struct event *e;
+	char buf[4];
+
+	(void)state;
+	assert_int_equal(send(out, "abcdefghij", 10, 0), 10);
+	assert_int_equal(recv(in, buf, 4, 0), 4);
+	assert_int_equal(list_all(), 0);
+	assert_int_equal(found.event_cnt, 3);
+	e = event_of_fd(server);
+	assert_owned(e, ATTR_SCAN);
+	assert_int_equal(e->new_state, BPF_TCP_LISTEN);
+	assert_int_equal(e->backlog, 7);
+	assert_int_equal(e->flags, EVENT_F_LOCAL);
+	e = event_of_fd(out);
+	assert_owned(e, ATTR_SCAN);
+	assert_true(e->ts_ns >= before && e->ts_ns <= clock_monotonic_ns());
+	assert_int_equal(e->netns, opts.filters.netns);
+	assert_int_equal(e->new_state, BPF_TCP_ESTABLISHED);
+	assert_int_equal(e->direction, DIRECTION_OUT);
+	assert_int_equal(e->lport, port_of(out));
+	assert_int_equal(e->rport, port_of(server));
+	assert_true(e->tx_bytes == 10 && e->rx_bytes == 0);
+	e = event_of_fd(in);
+	assert_owned(e, ATTR_SCAN);
+	assert_int_equal(e->direction, DIRECTION_IN);
+	assert_true(e->rx_bytes == 10);
+	assert_int_equal(e->rx_queue_bytes, 6);
+	close(in);
+	close(out);
+	close(server);
+}
+
+/* It is the listener's, for now; closed by its client before, too. */
+static void test_not_accepted(void **state)
+{
+	int server = listener(7), out = connection(server);
+	const struct event *e;
+
+	(void)state;
+	assert_int_equal(list_all(), 0);
+	assert_int_equal(event_of_fd(server)->accept_queue, 1);
+	e = event_to(port_of(out));
+	assert_non_null(e);
+	assert_owned(e, ATTR_LISTENER);
+	assert_int_equal(e->direction, DIRECTION_IN);
+	assert_int_equal(shutdown(out, SHUT_WR), 0);
+	assert_owned(await_state(port_of(out), BPF_TCP_CLOSE_WAIT), ATTR_LISTENER);
+	/* also when the listener itself is not wanted */
+	opts.states = 1u << BPF_TCP_CLOSE_WAIT;
+	assert_int_equal(list_all(), 0);
+	assert_int_equal(found.event_cnt, 1);
+	assert_owned(&found.events[0], ATTR_LISTENER);
+	close(out);
+	close(server);
+}
+
+/* What a process has closed is nobody's. */
+static void test_orphans(void **state)
+{
+	int server = listener(7), out = connection(server), in = accepted(server);
+	uint16_t lport = port_of(out);
+
+	(void)state;
+	close(out);
+	assert_nobodys(await_state(port_of(server), BPF_TCP_FIN_WAIT2));
+	assert_int_equal(found.event_cnt, 3);
+	assert_int_equal(event_to(lport)->new_state, BPF_TCP_CLOSE_WAIT);
+	assert_owned(event_to(lport), ATTR_SCAN);
+	close(in);
+	do
+		assert_int_equal(list_all(), 0);
+	while (event_to(lport));
+	if (event_to(port_of(server))) { /* the kernel need not remember it */
+		assert_int_equal(event_to(port_of(server))->new_state, BPF_TCP_TIME_WAIT);
+		assert_nobodys(event_to(port_of(server)));
+	}
+	close(server);
+}
+
+static void test_udp(void **state)
+{
+	int server = bound(SOCK_DGRAM), out = client(server, SOCK_DGRAM);
+	const struct event *e;
+
+	(void)state;
+	assert_int_equal(list_all(), 0);
+	assert_int_equal(found.event_cnt, 2);
+	e = event_of_fd(server);
+	assert_owned(e, ATTR_SCAN);
+	assert_int_equal(e->proto, IPPROTO_UDP);
+	assert_int_equal(e->new_state, BPF_TCP_CLOSE);
+	assert_int_equal(e->direction, DIRECTION_NONE);
+	assert_int_equal(e->flags, EVENT_F_LOCAL);
+	e = event_of_fd(out);
+	assert_int_equal(e->new_state, BPF_TCP_ESTABLISHED);
+	assert_int_equal(e->direction, DIRECTION_OUT);
+	assert_int_equal(e->rport, port_of(server));
+	close(out);
+	close(server);
+}
+
+static void test_states(void **state)
+{
+	int server = listener(7), out = connection(server), udp = bound(SOCK_DGRAM);
+
+	(void)state;
+	opts.states = 1u << BPF_TCP_LISTEN;
+	assert_int_equal(list_all(), 0);
+	assert_int_equal(found.event_cnt, 1);
+	event_of_fd(server);
+	opts.states = 1u << BPF_TCP_CLOSE;
+	assert_int_equal(list_all(), 0);
+	assert_int_equal(found.event_cnt, 1);
+	event_of_fd(udp);
+	opts.states = 1u << BPF_TCP_ESTABLISHED;
+	assert_int_equal(list_all(), 0);
+	assert_int_equal(found.event_cnt, 2);
+	event_of_fd(out);
+	close(udp);
+	close(out);
+	close(server);
+}
+
+static void test_filters(void **state)
+{
+	int server = listener(7), udp = bound(SOCK_DGRAM);
+
+	(void)state;
+	opts.filters.set |= FILTER_UDP;
+	assert_int_equal(list_all(), 0);
+	assert_int_equal(found.event_cnt, 1);
+	event_of_fd(udp);
+	opts.filters.set ^= FILTER_UDP | FILTER_TCP;
+	assert_int_equal(list_all(), 0);
+	assert_int_equal(found.event_cnt, 1);
+	event_of_fd(server);
+	opts.filters.set ^= FILTER_TCP | FILTER_IPV6;
+	assert_int_equal(list_all(), 0);
+	assert_int_equal(found.event_cnt, 0);
+	opts.filters.set ^= FILTER_IPV6;
+	assert_int_equal(filters_add_pids(&opts.filters, "1"), 0);
+	assert_int_equal(list_all(), 0);
+	assert_int_equal(found.event_cnt, 0);
+	opts.filters.pids[0] = getpid();
+	assert_int_equal(list_all(), 0);
+	assert_int_equal(found.event_cnt, 2);
+	opts.filters.netns++;
+	assert_int_equal(list_all(), 0);
+	assert_int_equal(found.event_cnt, 0);
+	close(udp);
+	close(server);
+}
+
+/* A child with all our descriptors, that lives until *@hold is closed. */
+static pid_t new_child(int *hold)
+{
+	int ends[2];
+	pid_t pid;
+
+	assert_int_equal(pipe2(ends, O_CLOEXEC), 0);
+	pid = fork();
+	assert_true(pid >= 0);
+	if (!pid) {
+		char c;
+
+		close(ends[1]);
+		_exit(read(ends[0], &c, 1) ? 1 : 0);
+	}
+	close(ends[0]);
+	*hold = ends[1];
+	return pid;
+}
+
+static void assert_held_by(int fd, pid_t owner, pid_t other)
+{
+	assert_int_equal(list_all(), 0);
+	assert_int_equal(event_of_fd(fd)->owner.pid, owner);
+	assert_int_equal(found.holder_cnt, 1);
+	assert_int_equal(found.holders[0].pid, other);
+	assert_true(found.holders[0].id == cookie(fd));
+	assert_string_equal(found.holders[0].comm, event_of_fd(fd)->owner.comm);
+}
+
+/* The first is the owner, unless the filters want another. */
+static void test_holders(void **state)
+{
+	int udp = bound(SOCK_DGRAM), hold, status;
+	pid_t self = getpid(), child = new_child(&hold);
+
+	(void)state;
+	opts.filters.set |= FILTER_LPORT;
+	opts.filters.ports = calloc(1, PORT_CNT);
+	assert_non_null(opts.filters.ports);
+	opts.filters.ports[port_of(udp)] = PORT_SET_LOCAL;
+	assert_held_by(udp, self < child ? self : child, self < child ? child : self);
+	assert_int_equal(filters_add_pids(&opts.filters, "1"), 0);
+	opts.filters.pids[0] = child;
+	assert_held_by(udp, child, self);
+	opts.filters.pids[0] = self;
+	assert_held_by(udp, self, child);
+	close(hold);
+	assert_int_equal(waitpid(child, &status, 0), child);
+	close(udp);
+}
+
+/* Told once, however many sockets its owner has. */
+static void test_exe_once(void **state)
+{
+	int first = bound(SOCK_DGRAM), second = bound(SOCK_DGRAM);
+
+	(void)state;
+	assert_int_equal(filters_add_pids(&opts.filters, "1"), 0);
+	opts.filters.pids[0] = getpid();
+	assert_int_equal(list_all(), 0);
+	assert_int_equal(found.event_cnt, 2);
+	assert_int_equal(found.exe_cnt, 1);
+	close(second);
+	close(first);
+}
+
+/* By the function that is told: its result, and no complaint. */
+static void test_stopped(void **state)
+{
+	int udp = bound(SOCK_DGRAM);
+
+	(void)state;
+	found.answer = -EPIPE;
+	assert_int_equal(list_all(), -EPIPE);
+	assert_null(strstr(err.text, "cannot list"));
+	close(udp);
+}
+
+/* One that the kernel tells again, where two of its chunks meet. */
+static void test_told_twice(void **state)
+{
+	static struct dump d;
+
+	(void)state;
+	for (uint64_t id = 1; id <= 3 * RECENT_CNT; id++) {
+		assert_false(was_told(&d, id));
+		assert_true(was_told(&d, id));
+		assert_true(id == 1 || was_told(&d, id - 1));
+	}
+	assert_false(was_told(&d, 1)); /* so long ago that it is forgotten */
+}
+
+/* Several processes listen on a port: whose its connections will be, nobody can say. */
+static void test_port_of_several(void **state)
+{
+	static struct dump d;
+	struct event e = { .lport = 80 };
+
+	(void)state;
+	listener_note(&d, &e, 7);
+	listener_note(&d, &e, 7);
+	assert_int_equal(d.ports[80].pid, 7);
+	listener_note(&d, &e, 8);
+	assert_int_equal(d.ports[80].pid, 0);
+	listener_note(&d, &e, 0);
+	listener_note(&d, &e, 7);
+	assert_int_equal(d.ports[80].pid, 0);
+	assert_true(d.ports[80].is_there);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(test_connection), TEST(test_not_accepted),	   TEST(test_orphans),
+		TEST(test_udp),	       TEST(test_states),	   TEST(test_filters),
+		TEST(test_holders),    TEST(test_exe_once),	   TEST(test_stopped),
+		TEST(test_told_twice), TEST(test_port_of_several),
+	};
+
+	return cmocka_run_group_tests_name("sockdiag", tests, NULL, NULL);
+}
