@@ -99,7 +99,8 @@ static int holders_tell(struct dump *d, const struct event *e, const struct held
 		struct holder_record r = { .kind = RECORD_HOLDER, .id = e->id };
 		const struct process *p = processes_get(d->processes, held[i].pid);
 
-		if (!p || p->owner.pid == e->owner.pid)
+		if (!p || p->owner.pid == e->owner.pid ||
+		    !pass_owner(&d->pass, &p->owner, p->cgroup_ancestor))
 			continue;
 		r.pid = p->owner.pid;
 		memcpy(r.comm, p->owner.comm, COMM_LEN);

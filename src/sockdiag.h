@@ -12,7 +12,7 @@ struct opts;
 
 /*
  * Hand to @fn each socket that opts->filters and opts->states want, of every network namespace that can
- * be entered, as it is read: a struct holder_record for each process that holds it but the owner, a
+ * be entered, as it is read: a struct holder_record for each further process that holds it and is wanted, a
  * struct exe_record the first time that its owner is one, and then its struct event. What cannot be seen
  * is said on stderr, once. A non-zero result of @fn ends it.
  *
