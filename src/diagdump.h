@@ -16,6 +16,8 @@ struct nlmsghdr;
 struct diagdump {
 	struct mnl_socket *nl;
 	uint32_t seq;
+	unsigned int
+		chunk_cnt; /* in how many pieces the kernel has told the sockets of the last dump */
 	bool interrupted; /* some dump was: what changed meanwhile may be missing, or be there twice */
 	char buf[DIAG_CHUNK] __attribute__((aligned(8)));
 };

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <uthash.h>
 
 #include "clock.h"
 #include "diagdump.h"
@@ -23,11 +24,17 @@
 #include "procfds.h"
 
 #define RECENT_CNT 16
+#define ROUNDS_MAX 8
 
 /* Who listens on a port of the present namespace, over all addresses. */
 struct listening {
 	uint32_t pid; /* 0: not known, or several */
 	bool is_there;
+};
+
+struct told {
+	uint64_t cookie;
+	UT_hash_handle hh;
 };
 
 struct dump {
@@ -38,8 +45,10 @@ struct dump {
 	struct procfds *procfds;
 	struct processes *processes;
 	uint32_t netns;
-	uint8_t proto;		     /* of the present dump */
-	uint32_t states;	     /* likewise: 1 << TCP_*, those to hand on */
+	uint8_t proto;	 /* of the present dump */
+	uint32_t states; /* likewise: 1 << TCP_*, those to hand on */
+	bool remembers;	 /* of the present dumps all sockets, not only recent ones */
+	struct told *told;
 	uint64_t recent[RECENT_CNT]; /* cookies, a ring */
 	unsigned int recent_at;
 	size_t refused_cnt; /* namespaces that cannot be entered */
@@ -165,17 +174,45 @@ static int socket_tell(struct dump *d, struct diag_socket *s)
 	return err ?: hand_on(d, e, sizeof(*e));
 }
 
+/* 1: it was; 0: it was not, and is from now on; or -ENOMEM. */
+static int was_remembered(struct dump *d, uint64_t cookie)
+{
+	struct told *t;
+
+	HASH_FIND(hh, d->told, &cookie, sizeof(cookie), t);
+	if (t)
+		return 1;
+	t = malloc(sizeof(*t));
+	if (!t)
+		return -ENOMEM;
+	t->cookie = cookie;
+	HASH_ADD(hh, d->told, cookie, sizeof(t->cookie), t);
+	return 0;
+}
+
+static void told_forget(struct dump *d)
+{
+	struct told *t, *next;
+
+	HASH_ITER(hh, d->told, t, next) {
+		HASH_DEL(d->told, t);
+		free(t);
+	}
+}
+
 /*
  * A dump goes on at a place in a chain of the kernel's table: one that was put before it meanwhile
- * makes the kernel tell the last ones again.
+ * makes the kernel tell the last ones again. As was_remembered().
  */
-static bool was_told(struct dump *d, uint64_t cookie)
+static int was_told(struct dump *d, uint64_t cookie)
 {
+	if (d->remembers)
+		return was_remembered(d, cookie);
 	for (size_t i = 0; i < RECENT_CNT; i++)
 		if (d->recent[i] == cookie)
-			return true;
+			return 1;
 	d->recent[d->recent_at++ % RECENT_CNT] = cookie;
-	return false;
+	return 0;
 }
 
 static int message_take(void *ctx, const struct nlmsghdr *h)
@@ -185,26 +222,53 @@ static int message_take(void *ctx, const struct nlmsghdr *h)
 	int err = diagmsg_parse(&s, h, d->proto, d->netns);
 
 	/* one that was closed between being found and being described is gone */
-	if (err || (d->proto == IPPROTO_TCP && s.event.new_state == BPF_TCP_CLOSE) ||
-	    was_told(d, s.event.id))
+	if (err || (d->proto == IPPROTO_TCP && s.event.new_state == BPF_TCP_CLOSE))
 		return err;
+	err = was_told(d, s.event.id);
+	if (err)
+		return err > 0 ? 0 : err;
 	direction_guess(d, &s.event);
 	return socket_tell(d, &s);
 }
 
 /* --- dumps ----------------------------------------------------------------------------------- */
 
-/* Both families, of the protocol and in the states. */
-static int dump_families(struct dump *d, uint8_t proto, uint32_t states)
+/* Both families, of the protocol and in the states; *cut: in more than one piece. */
+static int dump_families(struct dump *d, uint8_t proto, uint32_t states, bool *cut)
 {
-	/* an IPv6 socket may have IPv4 addresses, but not the other way round */
-	bool only6 = d->opts->filters.set & FILTER_IPV6;
+	static const uint8_t families[] = { AF_INET, AF_INET6 };
 	int err = 0;
 
 	d->proto = proto;
-	if (!only6)
-		err = diagdump_run(&d->diag, AF_INET, proto, states, message_take, d);
-	return err ?: diagdump_run(&d->diag, AF_INET6, proto, states, message_take, d);
+	*cut = false;
+	for (size_t i = 0; !err && i < sizeof(families); i++) {
+		/* an IPv6 socket may have IPv4 addresses, but not the other way round */
+		if (families[i] == AF_INET && d->opts->filters.set & FILTER_IPV6)
+			continue;
+		err = diagdump_run(&d->diag, families[i], proto, states, message_take, d);
+		*cut |= d->diag.chunk_cnt > 1;
+	}
+	return err;
+}
+
+/*
+ * Where many sockets share a port, they are in one chain. When one is closed between two pieces of a
+ * dump, another one further on is skipped: it is found in the next round.
+ */
+static int dump_chains(struct dump *d, uint8_t proto, uint32_t states)
+{
+	unsigned int before, rounds = 0;
+	bool cut;
+	int err;
+
+	d->remembers = true;
+	do {
+		before = HASH_COUNT(d->told);
+		err = dump_families(d, proto, states, &cut);
+	} while (!err && cut && HASH_COUNT(d->told) != before && ++rounds < ROUNDS_MAX);
+	d->remembers = false;
+	told_forget(d);
+	return err;
 }
 
 /* The listeners first, also when they are not wanted: they tell of the others who has begun. */
@@ -212,23 +276,24 @@ static int dump_tcp(struct dump *d)
 {
 	uint32_t wanted = d->opts->states & ((1u << BPF_TCP_CLOSING) - 1 + (1u << BPF_TCP_CLOSING));
 	uint32_t others = wanted & ~(1u << BPF_TCP_LISTEN | 1u << BPF_TCP_CLOSE);
+	bool cut;
 	int err;
 
 	memset(d->ports, 0, sizeof(d->ports));
 	d->states = wanted;
-	err = dump_families(d, IPPROTO_TCP, 1u << BPF_TCP_LISTEN);
+	err = dump_chains(d, IPPROTO_TCP, 1u << BPF_TCP_LISTEN);
 	/* a connection that is being opened is in a state of its own within the kernel */
 	if (others & 1u << BPF_TCP_SYN_RECV)
 		others |= 1u << BPF_TCP_NEW_SYN_RECV;
 	if (!err && others)
-		err = dump_families(d, IPPROTO_TCP, others);
+		err = dump_families(d, IPPROTO_TCP, others, &cut);
 	return err;
 }
 
 static int dump_udp(struct dump *d)
 {
 	d->states = d->opts->states & (1u << BPF_TCP_ESTABLISHED | 1u << BPF_TCP_CLOSE);
-	return d->states ? dump_families(d, IPPROTO_UDP, d->states) : 0;
+	return d->states ? dump_chains(d, IPPROTO_UDP, d->states) : 0;
 }
 
 /* --- namespaces ------------------------------------------------------------------------------ */
