@@ -35,9 +35,10 @@ static int request(struct diagdump *d, uint8_t family, uint8_t proto, uint32_t s
 	h->nlmsg_seq = ++d->seq;
 	r->sdiag_family = family;
 	r->sdiag_protocol = proto;
+	r->idiag_ext = d->more_ext;
 	/* listeners have no totals: without, three times as many fit in a chunk */
 	if (proto == IPPROTO_TCP && states != 1u << BPF_TCP_LISTEN)
-		r->idiag_ext = 1u << (INET_DIAG_INFO - 1);
+		r->idiag_ext |= 1u << (INET_DIAG_INFO - 1);
 	r->idiag_states = states;
 	return mnl_socket_sendto(d->nl, h, h->nlmsg_len) < 0 ? -errno : 0;
 }

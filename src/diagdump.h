@@ -16,6 +16,7 @@ struct nlmsghdr;
 struct diagdump {
 	struct mnl_socket *nl;
 	uint32_t seq;
+	uint8_t more_ext; /* attributes to ask for beyond those of use: bits of idiag_ext */
 	unsigned int
 		chunk_cnt; /* in how many pieces the kernel has told the sockets of the last dump */
 	bool interrupted; /* some dump was: what changed meanwhile may be missing, or be there twice */

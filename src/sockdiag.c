@@ -4,13 +4,13 @@
 
 #include <errno.h>
 #include <linux/bpf.h> /* BPF_TCP_*: the states, of which <netinet/tcp.h> lacks one */
+#include <linux/inet_diag.h>
 #include <netinet/in.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <uthash.h>
 
 #include "clock.h"
 #include "diagdump.h"
@@ -22,19 +22,14 @@
 #include "pass.h"
 #include "processes.h"
 #include "procfds.h"
+#include "told.h"
 
-#define RECENT_CNT 16
 #define ROUNDS_MAX 8
 
 /* Who listens on a port of the present namespace, over all addresses. */
 struct listening {
 	uint32_t pid; /* 0: not known, or several */
 	bool is_there;
-};
-
-struct told {
-	uint64_t cookie;
-	UT_hash_handle hh;
 };
 
 struct dump {
@@ -47,10 +42,7 @@ struct dump {
 	uint32_t netns;
 	uint8_t proto;	 /* of the present dump */
 	uint32_t states; /* likewise: 1 << TCP_*, those to hand on */
-	bool remembers;	 /* of the present dumps all sockets, not only recent ones */
-	struct told *told;
-	uint64_t recent[RECENT_CNT]; /* cookies, a ring */
-	unsigned int recent_at;
+	struct told told;
 	size_t refused_cnt; /* namespaces that cannot be entered */
 	bool no_proc;	    /* nor others found */
 	bool hidden;	    /* there are processes whose namespace cannot be known */
@@ -174,47 +166,6 @@ static int socket_tell(struct dump *d, struct diag_socket *s)
 	return err ?: hand_on(d, e, sizeof(*e));
 }
 
-/* 1: it was; 0: it was not, and is from now on; or -ENOMEM. */
-static int was_remembered(struct dump *d, uint64_t cookie)
-{
-	struct told *t;
-
-	HASH_FIND(hh, d->told, &cookie, sizeof(cookie), t);
-	if (t)
-		return 1;
-	t = malloc(sizeof(*t));
-	if (!t)
-		return -ENOMEM;
-	t->cookie = cookie;
-	HASH_ADD(hh, d->told, cookie, sizeof(t->cookie), t);
-	return 0;
-}
-
-static void told_forget(struct dump *d)
-{
-	struct told *t, *next;
-
-	HASH_ITER(hh, d->told, t, next) {
-		HASH_DEL(d->told, t);
-		free(t);
-	}
-}
-
-/*
- * A dump goes on at a place in a chain of the kernel's table: one that was put before it meanwhile
- * makes the kernel tell the last ones again. As was_remembered().
- */
-static int was_told(struct dump *d, uint64_t cookie)
-{
-	if (d->remembers)
-		return was_remembered(d, cookie);
-	for (size_t i = 0; i < RECENT_CNT; i++)
-		if (d->recent[i] == cookie)
-			return 1;
-	d->recent[d->recent_at++ % RECENT_CNT] = cookie;
-	return 0;
-}
-
 static int message_take(void *ctx, const struct nlmsghdr *h)
 {
 	struct dump *d = ctx;
@@ -224,7 +175,7 @@ static int message_take(void *ctx, const struct nlmsghdr *h)
 	/* one that was closed between being found and being described is gone */
 	if (err || (d->proto == IPPROTO_TCP && s.event.new_state == BPF_TCP_CLOSE))
 		return err;
-	err = was_told(d, s.event.id);
+	err = told_add(&d->told, s.event.id);
 	if (err)
 		return err > 0 ? 0 : err;
 	direction_guess(d, &s.event);
@@ -253,21 +204,25 @@ static int dump_families(struct dump *d, uint8_t proto, uint32_t states, bool *c
 
 /*
  * Where many sockets share a port, they are in one chain. When one is closed between two pieces of a
- * dump, another one further on is skipped: it is found in the next round.
+ * dump, the kernel skips the one that would have been next. Another round finds it: with messages of
+ * another length the pieces end elsewhere.
  */
 static int dump_chains(struct dump *d, uint8_t proto, uint32_t states)
 {
-	unsigned int before, rounds = 0;
+	static const uint8_t lengths[] = { 0, 1u << (INET_DIAG_MEMINFO - 1),
+					   1u << (INET_DIAG_SKMEMINFO - 1) };
+	unsigned int before, round = 0;
 	bool cut;
 	int err;
 
-	d->remembers = true;
+	d->told.all = true;
 	do {
-		before = HASH_COUNT(d->told);
+		before = d->told.cnt;
+		d->diag.more_ext = lengths[round % sizeof(lengths)];
 		err = dump_families(d, proto, states, &cut);
-	} while (!err && cut && HASH_COUNT(d->told) != before && ++rounds < ROUNDS_MAX);
-	d->remembers = false;
-	told_forget(d);
+	} while (!err && cut && d->told.cnt != before && ++round < ROUNDS_MAX);
+	d->diag.more_ext = 0;
+	told_forget(&d->told);
 	return err;
 }
 

@@ -464,28 +464,6 @@ static void test_stopped(void **state)
 	close(udp);
 }
 
-/* One that the kernel tells again, where two of its chunks meet. */
-static void test_told_twice(void **state)
-{
-	static struct dump d;
-
-	(void)state;
-	for (uint64_t id = 1; id <= 3 * RECENT_CNT; id++) {
-		assert_int_equal(was_told(&d, id), 0);
-		assert_int_equal(was_told(&d, id), 1);
-		assert_true(id == 1 || was_told(&d, id - 1));
-	}
-	assert_int_equal(was_told(&d, 1), 0); /* so long ago that it is forgotten */
-	d.remembers = true;
-	for (uint64_t id = 1; id <= 1000; id++)
-		assert_int_equal(was_told(&d, id), 0);
-	for (uint64_t id = 1; id <= 1000; id++)
-		assert_int_equal(was_told(&d, id), 1);
-	told_forget(&d);
-	assert_int_equal(was_told(&d, 1), 0);
-	told_forget(&d);
-}
-
 /* More than fit in a chunk, on one port: each once. */
 static void test_many(void **state)
 {
@@ -533,10 +511,10 @@ static void test_port_of_several(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_connection), TEST(test_not_accepted), TEST(test_orphans),
-		TEST(test_udp),	       TEST(test_states),	TEST(test_filters),
-		TEST(test_holders),    TEST(test_exe_once),	TEST(test_stopped),
-		TEST(test_told_twice), TEST(test_many),		TEST(test_port_of_several),
+		TEST(test_connection), TEST(test_not_accepted),	   TEST(test_orphans),
+		TEST(test_udp),	       TEST(test_states),	   TEST(test_filters),
+		TEST(test_holders),    TEST(test_exe_once),	   TEST(test_stopped),
+		TEST(test_many),       TEST(test_port_of_several),
 	};
 
 	return cmocka_run_group_tests_name("sockdiag", tests, NULL, NULL);
