@@ -16,9 +16,8 @@ struct nlmsghdr;
 struct diagdump {
 	struct mnl_socket *nl;
 	uint32_t seq;
-	uint8_t more_ext; /* attributes to ask for beyond those of use: bits of idiag_ext */
-	unsigned int
-		chunk_cnt; /* in how many pieces the kernel has told the sockets of the last dump */
+	uint8_t more_ext;	/* attributes to ask for beyond those of use: bits of idiag_ext */
+	unsigned int chunk_cnt; /* in how many pieces the last dump has come, empty ones left out */
 	bool interrupted; /* some dump was: what changed meanwhile may be missing, or be there twice */
 	char buf[DIAG_CHUNK] __attribute__((aligned(8)));
 };
