@@ -13,9 +13,11 @@
 #include "log.h"
 #include "opts.h"
 #include "output.h"
+#include "privileges.h"
 #include "resolve.h"
 #include "seen.h"
 #include "show.h"
+#include "sockdiag.h"
 #include "sort.h"
 #include "tracer.h"
 
@@ -163,12 +165,21 @@ static int on_record(void *ctx, const void *record, size_t size)
 
 /* --- one look ---------------------------------------------------------------------------------- */
 
+/* The kernel's iterators know more, and are faster; sock_diag asks for no privilege. */
 static int read_sockets(struct list *list)
 {
 	struct tracer *tracer;
-	int err = tracer__open(&tracer, list->opts, on_record, list);
+	int err;
 
-	err = err ?: tracer__list(tracer);
+	if (!privileges_for_bpf())
+		return sockdiag_list(list->opts, on_record, list);
+	err = tracer__open(&tracer, list->opts, on_record, list);
+	if (err) {
+		tracer__close(tracer);
+		log_warn("listing by netlink and /proc instead");
+		return sockdiag_list(list->opts, on_record, list);
+	}
+	err = tracer__list(tracer);
 	tracer__close(tracer);
 	return err;
 }
