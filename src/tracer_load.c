@@ -207,6 +207,8 @@ static void plan_cookies(struct tracer *t)
 {
 	bool untyped = plan_has_backend(&t->plan, BACKEND_KPROBE) || !t->features.cookie;
 
+	if (t->plan.wanted[HOOK_LIST_FILES])
+		return; /* a list hooks nothing */
 	t->plan.wanted[HOOK_CHILD_COOKIE] = untyped;
 	t->plan.wanted[HOOK_MPTCP_COOKIE] =
 		t->features.mptcp && t->features.cookie &&
