@@ -13,13 +13,11 @@
 #include "log.h"
 #include "opts.h"
 #include "output.h"
-#include "privileges.h"
 #include "resolve.h"
 #include "seen.h"
 #include "show.h"
-#include "sockdiag.h"
+#include "snapshot.h"
 #include "sort.h"
-#include "tracer.h"
 
 #define NS_PER_S 1000000000ULL
 #define LIST_COLUMNS "proto,state,recvq,sendq,local,dir,remote,service,user,process"
@@ -165,25 +163,6 @@ static int on_record(void *ctx, const void *record, size_t size)
 
 /* --- one look ---------------------------------------------------------------------------------- */
 
-/* The kernel's iterators know more, and are faster; sock_diag asks for no privilege. */
-static int read_sockets(struct list *list)
-{
-	struct tracer *tracer;
-	int err;
-
-	if (!privileges_for_bpf())
-		return sockdiag_list(list->opts, on_record, list);
-	err = tracer__open(&tracer, list->opts, on_record, list);
-	if (err) {
-		tracer__close(tracer);
-		log_warn("listing by netlink and /proc instead");
-		return sockdiag_list(list->opts, on_record, list);
-	}
-	err = tracer__list(tracer);
-	tracer__close(tracer);
-	return err;
-}
-
 static int print_census(struct list *list)
 {
 	struct buf b = { 0 };
@@ -201,7 +180,7 @@ static int look(struct list *list)
 
 	resolver_forget_holders(list->resolver);
 	list->names.left_ms = NAMES_MS;
-	err = read_sockets(list);
+	err = snapshot_read(list->opts, on_record, list);
 	if (!err && list->sort)
 		err = sort_end(list->sort, tell_sorted, list);
 	if (!err && list->seen)
