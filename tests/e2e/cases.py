@@ -104,6 +104,14 @@ CASES = {
         'neither gap nor double',
         'later events with the right owner',
     ]),
+    'list': ('connsnoop list', [
+        'all that ss lists, as ss has it',
+        'sockets of every state',
+        'all processes that hold a socket',
+        'filters and states',
+        'a socket that is open throughout is never missed',
+        'what is new and what is gone',
+    ]),
     'loopback': ('Loopback', [
         'both ends on this machine',
         'namespaces joined by veth',

@@ -41,14 +41,16 @@ FIELDS |= {
     'reason': (str, {'close', 'lost'}), 'error': (str, {'fail', 'send'}), 'phase': (str, {'fail'}),
     'state': (str, {'existing'}),
     'peer_pid': (int, OPEN), 'peer_comm': (str, OPEN),
-    'old_state': (str, {'state'}), 'new_state': (str, {'state'}), 'backlog': (int, {'listen'}),
+    'rx_queue_bytes': (int, {'existing'}), 'tx_queue_bytes': (int, {'existing'}),
+    'accept_queue': (int, {'existing'}), 'owners': (list, {'existing'}), 'change': (str, {'existing'}),
+    'old_state': (str, {'state'}), 'new_state': (str, {'state'}), 'backlog': (int, {'listen', 'existing'}),
     'bytes': (int, {'send'}), 'kind': (str, {'lost'}), 'count': (int, {'lost'}),
     'events': (dict, {'summary'}), 'lost': (dict, {'summary'}),
 }
 WORDS = {
     'proto': {'tcp', 'udp'}, 'direction': {'in', 'out'}, 'lorigin': {'dynamic', 'bound'},
     'attr': {'connect', 'accept', 'listen', 'listener', 'send', 'recv', 'scan', 'none'},
-    'phase': {'local', 'handshake', 'cancelled'},
+    'phase': {'local', 'handshake', 'cancelled'}, 'change': {'new', 'gone'},
 }
 REASONS = {
     'tcp': {'local', 'remote', 'reset-sent', 'reset-received', 'timeout', 'unreachable',
@@ -136,6 +138,18 @@ def check_existing(event):
     assert len(totals) in (0, 4)
     assert bool(totals) == (event['proto'] == 'tcp' and 'direction' in event
                             and event['state'] != 'SYN-RECV')
+    check_queues(event)
+    if 'owners' in event:
+        pids = [owner['pid'] for owner in event['owners']]
+        assert len(pids) > 1 and pids[0] == event['pid'] and len(set(pids)) == len(pids), pids
+        assert all(owner.keys() == {'pid', 'comm'} for owner in event['owners'])
+
+
+def check_queues(event):
+    listens = event['proto'] == 'tcp' and event['state'] == 'LISTEN'
+    assert {'accept_queue', 'backlog'} & event.keys() == ({'accept_queue', 'backlog'} if listens else set())
+    assert {'rx_queue_bytes', 'tx_queue_bytes'} & event.keys() == (
+        set() if event['state'] in ('LISTEN', 'TIME-WAIT', 'SYN-RECV') else {'rx_queue_bytes', 'tx_queue_bytes'})
 
 
 def check_event(event):
