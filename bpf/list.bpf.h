@@ -199,6 +199,27 @@ static __always_inline void list_held_mptcp(struct seq_file *seq, struct task_st
 		list_note(seq, task, id);
 }
 
+/*
+ * The tables have passed over a socket that a process holds: it has come since, or its namespace cannot
+ * be entered, for want of a process in it.
+ */
+SUBPROG int list_tell_held(struct seq_file *seq, struct sock *sk, struct tcp_sock *tp)
+{
+	__u64 id = tp ? conn_id(tp) : sock_cookie(sk);
+	struct holding *h = bpf_map_lookup_elem(&holdings, &id);
+	struct scratch *x = scratch();
+
+	if (!x || !h || !h->pid || h->told)
+		return 0;
+	if (tp)
+		list_tcp_sock(seq, tp);
+	else
+		list_udp_sock(seq, sk);
+	if (!h->told)
+		x->holder_pid = 0; /* without room for it the path that was written goes too */
+	return 0;
+}
+
 /* An inet socket in a file of @task; @tp: the same if it is TCP's, else NULL. */
 static __always_inline int list_held(struct seq_file *seq, struct task_struct *task,
 				     struct sock *sk, struct tcp_sock *tp)
@@ -218,6 +239,8 @@ static __always_inline int list_held(struct seq_file *seq, struct task_struct *t
 	list_note(seq, task, tp ? conn_id(tp) : sock_cookie(sk));
 	if (tp && state == TCP_LISTEN)
 		list_note_listener(sk);
+	if (shared.list_phase == LIST_FILES_LEFT)
+		list_tell_held(seq, sk, tp);
 	return 0;
 }
 

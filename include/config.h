@@ -109,8 +109,8 @@ enum sweep_mode {
 enum list_phase {
 	LIST_FILES,	 /* notes who holds each socket */
 	LIST_TABLES,	 /* tells the sockets, but those that processes hold and nobody has noted */
-	LIST_FILES_LEFT, /* notes who holds what is left */
-	LIST_TABLES_LEFT, /* tells what is left; who holds it may be on its way in a message */
+	LIST_FILES_LEFT, /* notes who holds what is left, and tells it */
+	LIST_TABLES_LEFT, /* tells what is left: on its way in a message, or a path of MPTCP */
 };
 
 /* Both sides write this, in memory that both have mapped. */
