@@ -40,30 +40,37 @@ static __always_inline void list_write_holder(struct seq_file *seq, struct scrat
 	x->holder_pid = 0;
 }
 
-static __always_inline void list_insert(__u64 id, __u32 pid)
+/* False: it is there already. */
+static __always_inline bool list_insert(__u64 id, __u32 pid)
 {
 	struct holding h = { .pid = pid, .last_pid = pid };
 
-	bpf_map_update_elem(&holdings, &id, &h, BPF_NOEXIST);
+	if (bpf_map_update_elem(&holdings, &id, &h, BPF_NOEXIST) == -EEXIST)
+		return false;
 	shared.list_noted++;
+	return true;
 }
 
 /* A socket in a file of @task, which the filters may exclude. */
 SUBPROG int list_note(struct seq_file *seq, struct task_struct *task, __u64 id)
 {
-	struct holding *h = bpf_map_lookup_elem(&holdings, &id);
 	__u32 pid = PROBE_LOAD(task, tgid);
 	struct scratch *x = scratch();
+	struct holding *h;
 
-	if (!x || (h ? h->last_pid == pid : shared.list_phase == LIST_FILES_LEFT))
+	if (!x || (shared.list_phase == LIST_FILES_LEFT && !bpf_map_lookup_elem(&holdings, &id)))
 		return 0;
 	if (x->holder_pid != pid)
 		list_process(seq, task, pid);
 	if (!x->holder_wanted)
 		return 0;
-	if (!h)
-		list_insert(id, pid);
-	else if (!h->pid)
+	/* most have one holder: to look first takes as long again */
+	if (shared.list_phase == LIST_FILES && list_insert(id, pid))
+		return 0;
+	h = bpf_map_lookup_elem(&holdings, &id);
+	if (!h || h->last_pid == pid)
+		return 0;
+	if (!h->pid)
 		h->pid = h->last_pid = pid;
 	else if (shared.list_phase == LIST_FILES)
 		list_write_holder(seq, x, h, id);
@@ -175,13 +182,23 @@ SUBPROG int list_udp_sock(struct seq_file *seq, struct sock *sk)
 	return 0;
 }
 
-/* What is left of a connection, or none yet: nobody holds it, so the first look tells it. */
+/*
+ * What is left of a connection, or none yet: nobody holds it, so the first look tells it. It has the id
+ * of the socket that it was, which may have been held and told a moment ago.
+ */
 static __always_inline int list_mini_sock(struct seq_file *seq, struct sock *mini, __u64 id,
 					  __u8 state)
 {
+	struct holding *h;
+
 	if (shared.list_phase != LIST_TABLES || !list_wants_state(state))
 		return 0;
-	return scan_mini_sock(seq, mini, id, state);
+	h = bpf_map_lookup_elem(&holdings, &id);
+	if (h && h->told)
+		return 0;
+	if (!scan_mini_sock(seq, mini, id, state))
+		list_was_told(h);
+	return 0;
 }
 
 /* --- files --------------------------------------------------------------------------------------- */

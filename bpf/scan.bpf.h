@@ -262,7 +262,7 @@ SUBPROG int scan_tcp_sock(struct seq_file *seq, struct tcp_sock *tp, const struc
 /*
  * What is left of a connection, or not one yet: TIME-WAIT, FIN-WAIT-2 that no process holds, and
  * SYN-RECV. @mini begins with a struct sock_common, as a struct sock does, and has no more than that
- * in common with it.
+ * in common with it. 0 unless there was no room.
  */
 SUBPROG int scan_mini_sock(struct seq_file *seq, struct sock *mini, __u64 id, __u8 state)
 {
@@ -283,8 +283,7 @@ SUBPROG int scan_mini_sock(struct seq_file *seq, struct sock *mini, __u64 id, __
 		return 0;
 	existing_init(&x->event, &t, id, &owner, attr, direction);
 	x->event.new_state = state;
-	scan_write(seq, x);
-	return 0;
+	return scan_write(seq, x) != 0;
 }
 
 /* --- UDP ------------------------------------------------------------------------------------- */

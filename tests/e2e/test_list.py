@@ -186,6 +186,7 @@ def test_the_whole_machine(netns):
         kept = [Pair(), Pair('::1')]
     home = SimpleNamespace(inode=os.stat('/proc/self/ns/net').st_ino)
     with Process(netns=netns), Pair() as pair, udp_socket(port=0) as udp:
+        cookie(udp)
         events = by_id(listing('-a'))
         for one in pair.client_id, pair.server_id, pair.listener_id, cookie(udp):
             check(events[one], {'netns': home.inode, 'pid': os.getpid()})
@@ -227,6 +228,7 @@ def test_namespace_without_a_process(netns, options):
     with netns:
         pair, udp = Pair(), udp_socket(port=5353)
     with udp:
+        cookie(udp)
         events = by_id(listing('-a', *options))
         for number, state in ((pair.client_id, 'ESTAB'), (pair.server_id, 'ESTAB'), (pair.listener_id, 'LISTEN'),
                               (cookie(udp), 'UNCONN')):
@@ -287,6 +289,7 @@ def test_shared_by_fork(netns):
         pair, udp = Pair(), udp_socket(port=0)
     kept = [pair.client, pair.listener, udp]
     with udp, Process(b'e2e-second', keep=kept) as second, Process(b'e2e-third', netns=netns, keep=kept) as third:
+        ss(netns)
         events = listing('-a')
         check_against_ss(netns, events)
         for sock in kept:
@@ -383,6 +386,7 @@ def test_many_holders(netns):
     """More than are written at once."""
     with netns:
         udp = udp_socket(port=0)
+    cookie(udp)
     with contextlib.ExitStack() as stack:
         others = [stack.enter_context(Process(netns=netns, keep=[udp])) for _ in range(40)]
         event = by_id(listing('-u', '-a'))[cookie(udp)]
