@@ -44,8 +44,9 @@ static __always_inline void list_write_holder(struct seq_file *seq, struct scrat
 static __always_inline bool list_insert(__u64 id, __u32 pid)
 {
 	struct holding h = { .pid = pid, .last_pid = pid };
+	int err = bpf_map_update_elem(&holdings, &id, &h, BPF_NOEXIST);
 
-	if (bpf_map_update_elem(&holdings, &id, &h, BPF_NOEXIST) == -EEXIST)
+	if (err == -EEXIST)
 		return false;
 	shared.list_noted++;
 	return true;
@@ -118,10 +119,15 @@ static __always_inline bool list_is_due(const struct holding *h, struct sock *sk
 	return false;
 }
 
-static __always_inline void list_was_told(struct holding *h)
+/* @h: NULL if nobody holds it; then it is noted only so that it is not told again as what is left of it. */
+static __always_inline void list_was_told(struct holding *h, __u64 id)
 {
-	if (!h)
+	struct holding told = { .told = 1 };
+
+	if (!h) {
+		bpf_map_update_elem(&holdings, &id, &told, BPF_NOEXIST);
 		return;
+	}
 	h->told = 1;
 	shared.list_told++;
 }
@@ -160,7 +166,7 @@ SUBPROG int list_tcp_sock(struct seq_file *seq, struct tcp_sock *tp)
 	if (c->role == ROLE_CHILD && !c->accepted)
 		c->e.attr = scan_listener(&c->e.owner, &c->e.tuple);
 	if (!scan_conn_tell(seq, tp, c, state))
-		list_was_told(h);
+		list_was_told(h, id);
 	return 0;
 }
 
@@ -178,7 +184,7 @@ SUBPROG int list_udp_sock(struct seq_file *seq, struct sock *sk)
 		return 0;
 	list_set_owner(&owner, h);
 	if (!scan_udp_tell(seq, sk, &owner))
-		list_was_told(h);
+		list_was_told(h, id);
 	return 0;
 }
 
@@ -196,8 +202,8 @@ static __always_inline int list_mini_sock(struct seq_file *seq, struct sock *min
 	h = bpf_map_lookup_elem(&holdings, &id);
 	if (h && h->told)
 		return 0;
-	if (!scan_mini_sock(seq, mini, id, state))
-		list_was_told(h);
+	if (!scan_mini_sock(seq, mini, id, state) && h)
+		list_was_told(h, id); /* the others are too many, and do not change */
 	return 0;
 }
 

@@ -35,15 +35,18 @@ def run_list(*args, wrap=()):
                           timeout=START_TIMEOUT)
 
 
-def listing(*args, wrap=()):
-    """The events of one `list -j`, each held against the contract, no socket twice."""
+def listing(*args, wrap=(), busy=False):
+    """The events of one `list -j`, each held against the contract, no socket twice.
+
+    Of a connection that ends meanwhile the kernel before 5.14 may show twice what is left.
+    """
     done = run_list('-j', *args, wrap=wrap)
     assert done.returncode == 0, done.stderr.decode()
     events = [parse_line(line) for line in done.stdout.splitlines()]
     for event in events:
         check_event(event)
         assert event['event'] == 'existing'
-    counts = Counter((e['id'], e['proto']) for e in events)
+    counts = Counter((e['id'], e['proto']) for e in events if not (busy and e['state'] in ('TIME-WAIT', 'SYN-RECV')))
     assert not [key for key, n in counts.items() if n > 1]
     return events
 
@@ -483,7 +486,9 @@ def test_text_columns(netns):
         receive_all(pair.server, 3)
         wait_until(lambda: ss(netns)[pair.client_id][5] == 0, 'acknowledgement')
         cookie(udp)
-        out = run_list('-a', '--netns', netns.path).stdout.decode().splitlines()
+        out = run_list('-a', '-n', '--netns', netns.path).stdout.decode().splitlines()
+        names = text('-a', '--netns', netns.path, '--columns', 'proto,service,user,remote')
+        numeric = text('-a', '--netns', netns.path, '-n', '--columns', 'proto,service,user,remote')
     with open('/proc/self/comm') as f:
         mine = f'{os.getpid()}/{f.read().rstrip()}'
     client, server = f'127.0.0.1:{pair.client_port}', f'127.0.0.1:{pair.port}'
@@ -492,11 +497,10 @@ def test_text_columns(netns):
     assert sorted(line[:7] for line in lines) == sorted([
         ['tcp', 'ESTAB', '0', '0', client, '->', server], ['tcp', 'ESTAB', '7', '0', server, '<-', client],
         ['tcp', 'LISTEN', '0', '16', server, '-', '-'], ['udp', 'UNCONN', '0', '0', '127.0.0.1:53', '-', '-']])
-    assert all(line[8:] == ['root', mine] for line in lines)
-    assert [line[7] for line in lines if line[0] == 'udp'] == ['domain']
-    with netns, Process(netns=netns), Pair():
-        numeric = text('--netns', netns.path, '-n', '--columns', 'user,uid,service')
-    assert numeric and all(line[:2] == ['0', '0'] for line in numeric)
+    assert all(line[8:] == ['0', mine] for line in lines)
+    assert ['udp', 'domain', 'root', '-'] in names and ['udp', 'well-known', '0', '-'] in numeric
+    assert {line[3] for line in numeric} == {'-', client, server}
+    assert {line[3].rpartition(':')[2] for line in names} == {'-', str(pair.client_port), str(pair.port)}
 
 
 # --- order and sums -----------------------------------------------------------------------------
@@ -697,7 +701,7 @@ def test_while_sockets_come_and_go(netns):
     with Process(netns=netns), Churn(netns) as churn:
         for _ in range(3 if IN_VM else 15):
             before = churn.rounds
-            events = by_id(listing('-a', '--netns', netns.path))
+            events = by_id(listing('-a', '--netns', netns.path, busy=True))
             assert not ids - events.keys()
             assert {events[i].get('pid') for i in ids} == {os.getpid()}
             wait_until(lambda: churn.rounds > before, 'churn')

@@ -51,8 +51,21 @@ static void check_value(const struct field *f, const struct value *v)
 		assert_true(v->string.len > 0);
 }
 
+static void see_fields(const struct sample *s, bool *seen)
+{
+	for (size_t i = 0; i < field_cnt; i++) {
+		struct value v;
+
+		if (!field_get(&fields[i], &s->line, &v))
+			continue;
+		check_value(&fields[i], &v);
+		seen[i] = true;
+	}
+}
+
 static void test_every_field_is_produced(void **state)
 {
+	static const struct holder holders[2] = { { .pid = 1 }, { .pid = 2 } };
 	bool seen[64] = { false };
 
 	(void)state;
@@ -63,14 +76,13 @@ static void test_every_field_is_produced(void **state)
 		if (kind != EVENT_LOST)
 			s.e->flags |= EVENT_F_MAPPED | EVENT_F_MPTCP;
 		s.line.container = STR("web");
-		for (size_t i = 0; i < field_cnt; i++) {
-			struct value v;
-
-			if (!field_get(&fields[i], &s.line, &v))
-				continue;
-			check_value(&fields[i], &v);
-			seen[i] = true;
-		}
+		s.line.rname = STR("www.example.org");
+		s.line.holders = holders;
+		s.line.holder_cnt = 2;
+		s.line.change = CHANGE_GONE;
+		see_fields(&s, seen);
+		s.e->new_state = kind == EVENT_EXISTING ? TCP_LISTEN : s.e->new_state;
+		see_fields(&s, seen);
 		sample_free(&s);
 	}
 	for (size_t i = 0; i < field_cnt; i++) {
@@ -274,6 +286,51 @@ static void test_out_of_range(void **state)
 	sample_free(&s);
 }
 
+/* What waits: bytes of what can be read and written, connections of what listens. */
+static void test_queues(void **state)
+{
+	static const uint8_t without[] = { TCP_TIME_WAIT, TCP_SYN_RECV };
+	struct sample s = sample_new(EVENT_EXISTING);
+
+	(void)state;
+	assert_true(has(&s, "rx_queue_bytes") && has(&s, "tx_queue_bytes"));
+	assert_false(has(&s, "accept_queue") || has(&s, "backlog"));
+	for (size_t i = 0; i < sizeof(without); i++) {
+		s.e->new_state = without[i];
+		assert_false(has(&s, "rx_queue_bytes") || has(&s, "tx_queue_bytes"));
+		assert_false(has(&s, "accept_queue") || has(&s, "backlog"));
+	}
+	s.e->new_state = TCP_LISTEN;
+	assert_true(has(&s, "accept_queue") && has(&s, "backlog"));
+	assert_false(has(&s, "rx_queue_bytes") || has(&s, "tx_queue_bytes"));
+	s.e->proto = IPPROTO_UDP;
+	s.e->new_state = TCP_CLOSE;
+	assert_true(has(&s, "rx_queue_bytes") && has(&s, "tx_queue_bytes"));
+	assert_false(has(&s, "accept_queue") || has(&s, "backlog"));
+	sample_free(&s);
+}
+
+static void test_holders_and_change(void **state)
+{
+	static const struct holder holders[2] = { { .pid = 1 }, { .pid = 2 } };
+	struct sample s = sample_new(EVENT_EXISTING);
+	struct value v;
+
+	(void)state;
+	assert_false(has(&s, "owners") || has(&s, "change"));
+	s.line.holders = holders;
+	s.line.holder_cnt = 2;
+	s.line.change = CHANGE_NEW;
+	assert_true(get(&s, "owners", &v));
+	assert_int_equal(v.type, VALUE_HOLDERS);
+	assert_ptr_equal(v.holders.first, holders);
+	assert_int_equal(v.holders.cnt, 2);
+	expect_word(&s, "change", "new");
+	s.line.change = CHANGE_CNT;
+	assert_false(has(&s, "change"));
+	sample_free(&s);
+}
+
 static void test_comm_without_nul(void **state)
 {
 	struct sample s = sample_new(EVENT_CLOSE);
@@ -302,6 +359,8 @@ int main(void)
 		cmocka_unit_test(test_udp_has_no_tcp_numbers),
 		cmocka_unit_test(test_zeros),
 		cmocka_unit_test(test_out_of_range),
+		cmocka_unit_test(test_queues),
+		cmocka_unit_test(test_holders_and_change),
 		cmocka_unit_test(test_comm_without_nul),
 	};
 

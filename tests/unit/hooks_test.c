@@ -110,6 +110,7 @@ static void test_only_what_is_wanted(void **state)
 		assert_null(plan_way(&plan, i));
 	plan_init(&plan, ALL, true, true, BACKEND_AUTO);
 	assert_false(plan.wanted[HOOK_TREE]); /* every fork of the machine: only for a program */
+	assert_false(plan.wanted[HOOK_LIST_FILES] || plan.wanted[HOOK_LIST_TABLES]);
 }
 
 /* A skipped run is a loss of the hook's kind of event, unless another program stands in. */
@@ -244,6 +245,21 @@ static void test_nothing_left(void **state)
 	}
 }
 
+/* Without one program of list the other is still to be had. */
+static void test_list(void **state)
+{
+	(void)state;
+	plan_init(&plan, 0, true, true, BACKEND_AUTO);
+	plan.wanted[HOOK_LIST_FILES] = plan.wanted[HOOK_LIST_TABLES] = true;
+	assert_true(plan_uses(&plan, "list_files_typed") && plan_uses(&plan, "list_tcp"));
+	assert_false(plan_uses(&plan, "scan_tcp") || plan_uses(&plan, "scan_files_typed"));
+	plan_fail(&plan, "list_files_typed", -EINVAL);
+	assert_true(plan_uses(&plan, "list_files_probed") && plan_uses(&plan, "list_udp"));
+	plan_fail(&plan, "list_udp", -EINVAL);
+	assert_null(plan_way(&plan, HOOK_LIST_TABLES));
+	assert_non_null(plan_way(&plan, HOOK_LIST_FILES));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -265,6 +281,7 @@ int main(void)
 		cmocka_unit_test(test_unknown_program),
 		cmocka_unit_test(test_backend_fails),
 		cmocka_unit_test(test_nothing_left),
+		cmocka_unit_test(test_list),
 	};
 
 	return cmocka_run_group_tests_name("hooks", tests, NULL, NULL);

@@ -58,7 +58,8 @@ static const char *const golden[EVENT_SUMMARY] = {
 	[EVENT_EXISTING] = TCP("existing", "\"attr\":\"scan\"," OUT_PAIR
 					   ",\"tx_bytes\":517,\"rx_bytes\":3456789,"
 					   "\"tx_packets\":12,\"rx_packets\":2400,"
-					   "\"retrans\":0,\"rtt_us\":20100,\"state\":\"ESTAB\""),
+					   "\"retrans\":0,\"rtt_us\":20100,\"state\":\"ESTAB\","
+					   "\"rx_queue_bytes\":7,\"tx_queue_bytes\":42"),
 	[EVENT_LOST] = START("lost") "\"reason\":\"buffer\",\"kind\":\"close\",\"count\":1234}\n",
 };
 
@@ -171,6 +172,47 @@ static void test_golden(void **state)
 		buf_reset(&b);
 		sample_free(&s);
 	}
+	buf_free(&b);
+}
+
+static void expect_part(struct buf *b, const char *part);
+
+/* The processes that hold a socket, as objects: names as hostile as they like. */
+static void test_owners(void **state)
+{
+	struct holder holders[2] = { { .pid = 1234, .comm = "curl" }, { .pid = 7 } };
+	struct sample s = sample_new(EVENT_EXISTING);
+	struct buf b = { 0 };
+
+	(void)state;
+	memset(holders[1].comm, '"', COMM_LEN);
+	s.line.holders = holders;
+	s.line.holder_cnt = 2;
+	s.line.change = CHANGE_NEW;
+	s.line.user = STR("daemon");
+	json_line(j, &b, &s.line);
+	buf_put_char(&b, '\0');
+	expect_part(&b, ",\"owners\":[{\"pid\":1234,\"comm\":\"curl\"},{\"pid\":7,\"comm\":\""
+			"\\\"\\\"\\\"\\\"\\\"\\\"\\\"\\\"\\\"\\\"\\\"\\\"\\\"\\\"\\\"\\\"\"}]");
+	expect_part(&b, ",\"change\":\"new\"}\n");
+	sample_free(&s);
+	buf_free(&b);
+}
+
+static void test_queues(void **state)
+{
+	struct sample s = sample_new(EVENT_EXISTING);
+	struct buf b = { 0 };
+
+	(void)state;
+	s.e->new_state = TCP_LISTEN;
+	s.e->accept_queue = 3;
+	s.e->backlog = 128;
+	json_line(j, &b, &s.line);
+	buf_put_char(&b, '\0');
+	expect_part(&b, ",\"accept_queue\":3,\"backlog\":128}\n");
+	assert_null(strstr(b.data, "queue_bytes"));
+	sample_free(&s);
 	buf_free(&b);
 }
 
@@ -324,7 +366,8 @@ static void test_summary(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_golden),	  cmocka_unit_test(test_hostile_names),
+		cmocka_unit_test(test_golden),	  cmocka_unit_test(test_owners),
+		cmocka_unit_test(test_queues),	  cmocka_unit_test(test_hostile_names),
 		cmocka_unit_test(test_addresses), cmocka_unit_test(test_any_bytes),
 		cmocka_unit_test(test_summary),	  cmocka_unit_test(test_kept_is_as_new),
 	};

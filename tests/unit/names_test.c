@@ -8,11 +8,13 @@
 
 #include <errno.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <stdbool.h>
 #include <string.h>
 
 #include "config.h"
 #include "event.h"
+#include "line.h"
 #include "names.h"
 
 struct table {
@@ -95,13 +97,39 @@ static void test_back(void **state)
 	assert_int_equal(names_port_class("Private"), -1);
 }
 
+/* In any case, and by the words that netstat has. */
+static void test_states_back(void **state)
+{
+	(void)state;
+	for (int i = TCP_ESTABLISHED; i <= TCP_CLOSING; i++)
+		if (i != TCP_CLOSE)
+			assert_int_equal(names_state(names_tcp_state(i)), i);
+	assert_int_equal(names_state("estab"), TCP_ESTABLISHED);
+	assert_int_equal(names_state("Established"), TCP_ESTABLISHED);
+	assert_int_equal(names_state("listening"), TCP_LISTEN);
+	assert_int_equal(names_state("unconn"), TCP_CLOSE);
+	assert_int_equal(names_state("UNCONN"), TCP_CLOSE);
+	assert_int_equal(names_state("syn-recv"), TCP_SYN_RECV);
+	assert_int_equal(names_state(""), -1);
+	assert_int_equal(names_state("esta"), -1);
+	assert_int_equal(names_state("time_wait"), -1);
+}
+
+static void test_changes(void **state)
+{
+	(void)state;
+	assert_null(word_of(&names_changes, CHANGE_NONE));
+	for (unsigned int i = CHANGE_NEW; i < CHANGE_CNT; i++)
+		assert_non_null(word_of(&names_changes, i));
+	assert_null(word_of(&names_changes, CHANGE_CNT));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_tables),
-		cmocka_unit_test(test_tcp_states),
-		cmocka_unit_test(test_others),
-		cmocka_unit_test(test_back),
+		cmocka_unit_test(test_tables),	    cmocka_unit_test(test_tcp_states),
+		cmocka_unit_test(test_others),	    cmocka_unit_test(test_back),
+		cmocka_unit_test(test_states_back), cmocka_unit_test(test_changes),
 	};
 
 	return cmocka_run_group_tests_name("names", tests, NULL, NULL);

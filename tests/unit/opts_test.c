@@ -4,6 +4,7 @@
 #include "opts.h"
 
 #include <ctype.h>
+#include <netinet/tcp.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -56,6 +57,17 @@ static void check_usage(enum opts_result result, const char *what, const char *p
 	    !strstr(err.text, part))
 		fail_msg("%s gave %d and said: %s%s", what, result, err.text, out.text);
 }
+
+/* As RUN(), for the command that has the option. */
+static enum opts_result run_row(const struct opt_row *row, char **args)
+{
+	if (row->commands & 1u << COMMAND_TRACE)
+		return run(args + 1);
+	args[0] = "list";
+	return run(args);
+}
+
+#define RUN_ROW(row, ...) run_row(row, (char *[]){ NULL, __VA_ARGS__, NULL })
 
 #define assert_usage(part, ...) check_usage(RUN(__VA_ARGS__), #__VA_ARGS__, part)
 
@@ -112,6 +124,12 @@ static bool is_latency(void) { return o.latency_ms == 0; }
 static bool is_backend(void) { return o.backend == BACKEND_KPROBE; }
 static bool is_as(void) { return !strcmp(o.run_as->name, "root") && !strcmp(o.command_argv[0], "true"); }
 static bool is_stats(void) { return o.stats; }
+static bool is_listening(void) { return o.states == (1u << TCP_LISTEN | 1u << TCP_CLOSE); }
+static bool is_all(void) { return o.states == ~0u; }
+static bool is_state(void) { return o.states == (1u << TCP_ESTABLISHED | 1u << TCP_CLOSE); }
+static bool is_sort(void) { return !strcmp(o.sort, "rport,-comm"); }
+static bool is_summary(void) { return o.summary && is_all(); }
+static bool is_watch(void) { return o.watch_ns == 500000000ull; }
 static bool is_verbose(void) { return o.verbose; }
 static bool is_help(void) { return strstr(out.text, "Usage: connsnoop") == out.text; }
 static bool is_version(void) { return !strcmp(out.text, "connsnoop " CONNSNOOP_VERSION "\n"); }
@@ -160,6 +178,12 @@ static const struct row_case {
 	{ "backend", is_backend, "kprobe", "kprobes", OPTS_RUN },
 	{ "as", is_as, "root", "no-such-user-here", OPTS_RUN },
 	{ "stats", is_stats, NULL, NULL, OPTS_RUN },
+	{ "listening", is_listening, NULL, NULL, OPTS_RUN },
+	{ "all", is_all, NULL, NULL, OPTS_RUN },
+	{ "state", is_state, "estab,Unconn", "open", OPTS_RUN },
+	{ "sort", is_sort, "rport,-comm", "age", OPTS_RUN },
+	{ "summary", is_summary, NULL, NULL, OPTS_RUN },
+	{ "watch", is_watch, "0.5", "0", OPTS_RUN },
 	{ "verbose", is_verbose, NULL, NULL, OPTS_RUN },
 	{ "help", is_help, NULL, NULL, OPTS_DONE },
 	{ "version", is_version, NULL, NULL, OPTS_DONE },
@@ -193,17 +217,18 @@ static void test_each_row_takes_its_good_value(void **state)
 
 		assert_int_equal(!c->good, !opt_rows[i].arg);
 		snprintf(name, sizeof(name), "--%s", c->name);
-		check_good(c, RUN(name, c->good, dashes, program), name);
+		check_good(c, RUN_ROW(&opt_rows[i], name, c->good, dashes, program), name);
 		letter[1] = opt_rows[i].letter;
 		if (letter[1])
-			check_good(c, RUN(letter, c->good, dashes, program), letter);
+			check_good(c, RUN_ROW(&opt_rows[i], letter, c->good, dashes, program),
+				   letter);
 		if (!c->good)
 			continue;
 		snprintf(joined, sizeof(joined), "--%s=%s", c->name, c->good);
-		check_good(c, RUN(joined, dashes, program), joined);
+		check_good(c, RUN_ROW(&opt_rows[i], joined, dashes, program), joined);
 		snprintf(joined, sizeof(joined), "%s%s", letter, c->good);
 		if (letter[1])
-			check_good(c, RUN(joined, dashes, program), joined);
+			check_good(c, RUN_ROW(&opt_rows[i], joined, dashes, program), joined);
 	}
 }
 
@@ -219,18 +244,18 @@ static void test_each_row_refuses_what_is_wrong(void **state)
 		snprintf(name, sizeof(name), "--%s", c->name);
 		letter[1] = opt_rows[i].letter;
 		snprintf(joined, sizeof(joined), "--%s=%s", c->name, c->bad ? c->bad : "1");
-		check_usage(RUN(joined), joined, name);
+		check_usage(RUN_ROW(&opt_rows[i], joined), joined, name);
 		if (!c->good) {
 			assert_null(c->bad);
 			continue;
 		}
 		assert_non_null(c->bad);
-		check_usage(RUN(name), name, name);
+		check_usage(RUN_ROW(&opt_rows[i], name), name, name);
 		if (letter[1])
-			check_usage(RUN(letter), letter, name);
+			check_usage(RUN_ROW(&opt_rows[i], letter), letter, name);
 		/* The value itself is shown, and where it began to be wrong. */
 		if (*c->bad && !strchr(c->bad, ',')) {
-			RUN(joined);
+			RUN_ROW(&opt_rows[i], joined);
 			assert_non_null(strstr(err.text, c->bad));
 		}
 	}
@@ -261,8 +286,8 @@ static void test_each_row_survives_hostile_values(void **state)
 		for (size_t j = 0; j <= ARRAY_SIZE(values); j++) {
 			char *value = j < ARRAY_SIZE(values) ? values[j] : big;
 
-			if (RUN(name, value) != OPTS_RUN)
-				check_usage(RUN(name, value), name, name);
+			if (RUN_ROW(&opt_rows[i], name, value) != OPTS_RUN)
+				check_usage(RUN_ROW(&opt_rows[i], name, value), name, name);
 		}
 	}
 	free(big);
@@ -306,6 +331,37 @@ static void test_commands(void **state)
 	assert_usage("unknown command ''", "");
 	assert_usage("connsnoop probe --help", "probe", "-t");
 	assert_usage("'--json'", "probe", "--json");
+}
+
+static void test_list(void **state)
+{
+	const uint32_t idle =
+		1u << TCP_LISTEN | 1u << TCP_CLOSE | 1u << TCP_TIME_WAIT | 1u << TCP_SYN_RECV;
+
+	(void)state;
+	assert_run("list");
+	assert_int_equal(o.command, COMMAND_LIST);
+	assert_int_equal(o.states, ~idle);
+	assert_int_equal(o.events, 1u << EVENT_EXISTING);
+	assert_int_equal(o.watch_ns, 0);
+	assert_null(o.sort);
+	assert_run("list", "-s", "-l");
+	assert_true(o.summary && is_listening());
+	assert_run("list", "-s", "--state", "estab", "--state", "unconn");
+	assert_true(o.summary && is_state());
+	assert_run("list", "-w", "2", "--sort", "-rx_bytes", "-aj", "-p", "1", "--columns",
+		   "change,pid");
+	assert_usage("-l, -a and --state", "list", "-l", "-a");
+	assert_usage("-l, -a and --state", "list", "--state", "estab", "-a");
+	assert_usage("-l, -a and --state", "list", "--state", "estab", "-l");
+	assert_usage("--summary", "list", "-s", "--columns", "pid");
+	assert_usage("--summary", "list", "-s", "--sort", "pid");
+	assert_usage("--summary", "list", "-s", "-w", "1");
+	assert_usage("connsnoop list --help", "list", "-e", "close");
+	assert_usage("connsnoop list --help", "list", "--existing");
+	assert_usage("--listening", "--listening");
+	assert_usage("unexpected argument 'tcp'", "list", "tcp");
+	assert_usage("unexpected argument 'true'", "list", "--", "true");
 }
 
 static void assert_program(const char *first, const char *second)
@@ -632,6 +688,7 @@ int main(void)
 		TEST(test_each_row_survives_hostile_values),
 		TEST(test_defaults),
 		TEST(test_commands),
+		TEST(test_list),
 		TEST(test_program),
 		TEST(test_no_program),
 		TEST(test_show),

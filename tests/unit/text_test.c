@@ -281,6 +281,54 @@ static void test_service_or_class(void **state)
 	close_text(&f);
 }
 
+/* Columns of list that are no fields: as netstat has them. */
+static void test_list_columns(void **state)
+{
+	static const char list[] = "proto,state,recvq,sendq,user,process";
+	struct holder holders[2] = { { .pid = 1234, .comm = "curl" },
+				     { .pid = 7, .comm = "a b,\n" } };
+	struct fixture f = open_text(list, false);
+	struct sample s = sample_new(EVENT_EXISTING);
+
+	(void)state;
+	assert_string_equal(print(&f, &s.line), "tcp ESTAB      7     42    1001     1234/curl");
+	s.e->new_state = TCP_LISTEN;
+	s.e->accept_queue = 3;
+	s.e->backlog = 511;
+	s.line.user = STR("www-data");
+	assert_string_equal(print(&f, &s.line), "tcp LISTEN     3     511   www-data 1234/curl");
+	s.e->proto = IPPROTO_UDP;
+	s.e->new_state = TCP_CLOSE;
+	s.line.holders = holders;
+	s.line.holder_cnt = 2;
+	assert_string_equal(print(&f, &s.line),
+			    "udp UNCONN     7     42    www-data 1234/curl,7/a\\x20b,\\x0a");
+	s.line.holder_cnt = 0;
+	s.e->owner.pid = 0;
+	assert_string_equal(print(&f, &s.line), "udp UNCONN     7     42    -");
+	s.e->kind = EVENT_CONNECT;
+	assert_string_equal(print(&f, &s.line), "udp -          -     -     -");
+	sample_free(&s);
+	close_text(&f);
+}
+
+/* A name is whatever its owner says. */
+static void test_remote_name(void **state)
+{
+	struct fixture f = open_text("remote", false);
+	struct sample s = sample_new(EVENT_EXISTING);
+
+	(void)state;
+	s.line.rname = STR("www.example.org");
+	assert_string_equal(print(&f, &s.line), "www.example.org:443");
+	s.line.rname = STR("a b\n");
+	assert_string_equal(print(&f, &s.line), "a\\x20b\\x0a:443");
+	s.line.rname = STR("");
+	assert_string_equal(print(&f, &s.line), "93.184.216.34:443");
+	sample_free(&s);
+	close_text(&f);
+}
+
 static void test_color(void **state)
 {
 	struct fixture f = open_text("pid,event,proto", true);
@@ -402,6 +450,8 @@ int main(void)
 		cmocka_unit_test(test_info),
 		cmocka_unit_test(test_info_of_old_close),
 		cmocka_unit_test(test_service_or_class),
+		cmocka_unit_test(test_list_columns),
+		cmocka_unit_test(test_remote_name),
 		cmocka_unit_test(test_color),
 		cmocka_unit_test(test_every_column),
 		cmocka_unit_test(test_unknown_columns),
