@@ -198,6 +198,7 @@ bench:
 	$(Q)bench/run stall -s 2 -r 3
 	$(Q)bench/run idle -s 10 -r 3
 	$(Q)bench/run sustain -s 60 -r 1
+	$(Q)bench/run list -r 3
 	$(Q)bench/run page
 
 bench-quick: all $(OUT)/bench/load

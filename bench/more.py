@@ -6,6 +6,7 @@ import time
 
 import tracers
 from compare import add_ratios, in_kernel, owed, traced
+from list import list_sockets
 from machine import memory_available
 from measure import START_SECONDS, Failed, holding, load, result, running, start_load, voluntary_switches
 
@@ -122,4 +123,5 @@ def sustain(seconds, rounds, work):
     return {'sustain': found}
 
 
-COMMANDS = {'scale': scale, 'filters': filters, 'stall': stall, 'idle': idle, 'sustain': sustain}
+COMMANDS = {'scale': scale, 'filters': filters, 'stall': stall, 'idle': idle, 'sustain': sustain,
+            'list': list_sockets}

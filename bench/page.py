@@ -23,7 +23,7 @@ Numbers are medians (smallest..largest).
 - **First event**: from the start of the tracer to its first line, with connections all the time and each line printed at once.
 """
 COLUMNS = ['tracer', 'throughput left', 'own CPU', 'more CPU in the load', 'in the kernel', 'lost', 'memory, MiB']
-NAMES = ['compare', 'vm', 'scale', 'filters', 'stall', 'idle', 'sustain']
+NAMES = ['compare', 'vm', 'scale', 'filters', 'stall', 'idle', 'sustain', 'list']
 
 
 # --- numbers ------------------------------------------------------------------------------------
@@ -174,13 +174,26 @@ def sustain_section(result):
                      'memory, MiB'], rows))
 
 
+def list_section(result):
+    seconds = {name: statistics.median(run['seconds'] for run in runs) for name, runs in result['list'].items()}
+    ours = next(iter(seconds.values()))
+    rows = [[f'`{name}`', spread([run['seconds'] for run in runs], 2) + ' s', f'{seconds[name] / ours:.1f}',
+             spread([run['cpu'] for run in runs], 2) + ' s',
+             thousands(statistics.median(run['seen'] for run in runs))] for name, runs in result['list'].items()]
+    return ('## Listing what exists\n\n'
+            f'{machine_line(result["machine"])} {thousands(result["sockets"])} established sockets over'
+            f' {result["processes"]} processes, output to a file; the programs take turns. Others may keep the'
+            ' processors busy: CPU time says more than the clock.\n\n'
+            + table(['program', 'time', 'of the first', 'CPU', 'established sockets told'], rows))
+
+
 def section(name, result, image):
     if name == 'compare':
         return f'![Throughput left under each tracer]({image})\n\n' + compare_section(result, 'On a machine')
     if name == 'vm':
         return compare_section(result, 'In a virtual machine, where kprobes work')
     return {'scale': scale_section, 'filters': filters_section, 'stall': stall_section, 'idle': idle_section,
-            'sustain': sustain_section}[name](result)
+            'sustain': sustain_section, 'list': list_section}[name](result)
 
 
 def results(paths):
