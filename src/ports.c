@@ -303,6 +303,7 @@ int ports_add_socket(struct ports *p, const struct event *e)
 static int on_listen(struct ports *p, const struct event *e, enum change *change, struct row **row)
 {
 	struct open_socket *s = find_socket(p, e);
+	struct row *r;
 	bool is_new;
 	int err;
 
@@ -311,11 +312,13 @@ static int on_listen(struct ports *p, const struct event *e, enum change *change
 		s->row->row.seen_opening = true;
 		return 0;
 	}
-	err = open_port(p, e, row, &is_new);
+	err = open_port(p, e, &r, &is_new);
 	if (err || !is_new)
 		return err;
-	(*row)->row.seen_opening = true;
-	(*row)->row.event.new_state = TCP_LISTEN;
+	r->row.seen_opening = true;
+	r->row.event.ts_ns = e->ts_ns;
+	r->row.event.new_state = TCP_LISTEN;
+	*row = r;
 	*change = CHANGE_NEW;
 	return 0;
 }
