@@ -75,6 +75,17 @@ static int print_kept(void *ctx, struct port_row *row)
 
 /* --- what comes ---------------------------------------------------------------------------------- */
 
+/* Only of what goes out: there are many others. */
+static struct str exe_of(struct cmd *c, const struct event *e)
+{
+	struct line l;
+
+	if (!c->opts->outbound || e->direction != DIRECTION_OUT)
+		return STR("");
+	resolver_line(c->resolver, e, &l);
+	return l.exe;
+}
+
 static int on_event(struct cmd *c, const void *record, size_t size)
 {
 	struct event e = { 0 };
@@ -83,7 +94,7 @@ static int on_event(struct cmd *c, const void *record, size_t size)
 	int err;
 
 	memcpy(&e, record, size < sizeof(e) ? size : sizeof(e));
-	err = ports_add_event(c->ports, &e, &change, &row);
+	err = ports_add_event(c->ports, &e, exe_of(c, &e), &change, &row);
 	if (err || change == CHANGE_NONE)
 		return err;
 	port_complete(c->lines, row);
@@ -103,7 +114,7 @@ static int on_record(void *ctx, const void *record, size_t size)
 	else if (e->kind == RECORD_HOLDER)
 		resolver_add_holder(c->resolver, record, size);
 	else if (e->kind == EVENT_EXISTING && size >= sizeof(*e))
-		c->err = ports_add_socket(c->ports, e);
+		c->err = ports_add_socket(c->ports, e, exe_of(c, e));
 	else if (e->kind < EVENT_EXISTING && size >= EVENT_HEAD_SIZE)
 		c->err = on_event(c, record, size);
 	return c->err;

@@ -97,7 +97,17 @@ static bool is_outbound(const struct event *e)
 	return e->direction == DIRECTION_OUT && e->flags & EVENT_F_REMOTE;
 }
 
-static struct port_key key_of(const struct event *e)
+/* FNV-1a. Keys of the kernel's side are of one process each. */
+static uint64_t hash_of(struct str s)
+{
+	uint64_t hash = 0xcbf29ce484222325;
+
+	for (size_t i = 0; i < s.len; i++)
+		hash = (hash ^ (uint8_t)s.ptr[i]) * 0x100000001b3;
+	return hash;
+}
+
+static struct port_key key_of(const struct event *e, struct str exe)
 {
 	struct port_key key;
 
@@ -107,8 +117,8 @@ static struct port_key key_of(const struct event *e)
 	key.outbound = is_outbound(e);
 	key.port = key.outbound ? e->rport : e->lport;
 	if (key.outbound) {
-		key.exe_key = e->owner.exe_key;
-		key.pid = e->owner.exe_key ? 0 : e->owner.pid;
+		key.exe = exe.len ? hash_of(exe) : 0;
+		key.pid = exe.len ? 0 : e->owner.pid;
 		return key;
 	}
 	key.pid = e->owner.pid;
@@ -117,22 +127,22 @@ static struct port_key key_of(const struct event *e)
 	return key;
 }
 
-static struct row *find_row(struct ports *p, const struct event *e)
+static struct row *find_row(struct ports *p, const struct event *e, struct str exe)
 {
-	struct port_key key = key_of(e);
+	struct port_key key = key_of(e, exe);
 	struct row *r;
 
 	HASH_FIND(hh, p->rows, &key, sizeof(key), r);
 	return r;
 }
 
-static struct row *add_row(struct ports *p, const struct event *e)
+static struct row *add_row(struct ports *p, const struct event *e, struct str exe)
 {
 	struct row *r = calloc(1, sizeof(*r));
 
 	if (!r)
 		return NULL;
-	r->row.key = key_of(e);
+	r->row.key = key_of(e, exe);
 	r->row.event = *e;
 	r->row.event.kind = EVENT_PORT;
 	if (r->row.key.outbound)
@@ -170,11 +180,11 @@ static int add_socket(struct ports *p, const struct event *e, struct row *r)
 /* A port is open that @e tells of; *@is_new: its row is. */
 static int open_port(struct ports *p, const struct event *e, struct row **row, bool *is_new)
 {
-	struct row *r = find_row(p, e);
+	struct row *r = find_row(p, e, STR(""));
 
 	*is_new = !r || r->row.closed;
 	if (!r)
-		r = add_row(p, e);
+		r = add_row(p, e, STR(""));
 	if (!r)
 		return -ENOMEM;
 	r->row.closed = false;
@@ -278,16 +288,16 @@ static bool is_open_port(const struct event *e)
 	return e->proto == IPPROTO_TCP ? e->new_state == TCP_LISTEN : e->lorigin == LORIGIN_BOUND;
 }
 
-static int add_outbound(struct ports *p, const struct event *e, struct row **row)
+static int add_outbound(struct ports *p, const struct event *e, struct str exe, struct row **row)
 {
 	*row = NULL;
-	if (!p->outbound || !is_outbound(e) || find_row(p, e))
+	if (!p->outbound || !is_outbound(e) || find_row(p, e, exe))
 		return 0;
-	*row = add_row(p, e);
+	*row = add_row(p, e, exe);
 	return *row ? 0 : -ENOMEM;
 }
 
-int ports_add_socket(struct ports *p, const struct event *e)
+int ports_add_socket(struct ports *p, const struct event *e, struct str exe)
 {
 	struct row *row;
 	bool is_new;
@@ -296,7 +306,7 @@ int ports_add_socket(struct ports *p, const struct event *e)
 		return find_socket(p, e) ? 0 : open_port(p, e, &row, &is_new);
 	if (e->proto == IPPROTO_TCP && e->direction == DIRECTION_IN)
 		return count_incoming(p, e);
-	return add_outbound(p, e, &row);
+	return add_outbound(p, e, exe, &row);
 }
 
 /* One more listener: of a snapshot that has it already, only the time is new. */
@@ -356,7 +366,7 @@ static void on_accept(struct ports *p, const struct event *e)
 	}
 }
 
-int ports_add_event(struct ports *p, const struct event *e, enum change *change,
+int ports_add_event(struct ports *p, const struct event *e, struct str exe, enum change *change,
 		    struct port_row **out)
 {
 	struct row *row = NULL;
@@ -372,7 +382,7 @@ int ports_add_event(struct ports *p, const struct event *e, enum change *change,
 	} else if (e->kind == EVENT_ACCEPT) {
 		on_accept(p, e);
 	} else if (e->kind == EVENT_CONNECT || e->kind == EVENT_FLOW) {
-		err = add_outbound(p, e, &row);
+		err = add_outbound(p, e, exe, &row);
 		*change = row ? CHANGE_NEW : CHANGE_NONE;
 	}
 	*out = row ? &row->row : NULL;

@@ -17,9 +17,9 @@ struct ports;
 /* Where it is and whose. Zeroed before it is filled: it is compared and hashed whole. */
 struct port_key {
 	uint8_t addr[ADDR_LEN]; /* local; of what goes out, zero */
-	uint64_t exe_key;	/* of what goes out: the executable; else 0 */
+	uint64_t exe;		/* of what goes out: a hash of the executable's path; else 0 */
 	uint32_t netns;
-	uint32_t pid;  /* of what goes out, 0 where exe_key is known */
+	uint32_t pid;  /* of what goes out, 0 where exe is known */
 	uint16_t port; /* local; of what goes out, remote */
 	uint8_t ipv;   /* of what goes out, 0 */
 	uint8_t proto;
@@ -53,16 +53,16 @@ void ports_keep_closed(struct ports *p);
 void ports_forget_connections(struct ports *p);
 
 /*
- * A socket of the snapshot, an EVENT_EXISTING: an open port, one of its connections, or nothing to us.
+ * A socket of the snapshot, an EVENT_EXISTING, and if it goes out the path of the executable: an open port, one of its connections, or nothing to us.
  * 0 or -ENOMEM.
  */
-int ports_add_socket(struct ports *p, const struct event *e);
+int ports_add_socket(struct ports *p, const struct event *e, struct str exe);
 
 /*
  * What a traced event, which is whole, did to a port: row opened (CHANGE_NEW), given up by its last socket (CHANGE_GONE:
  * *@row is valid until the next call), or nothing to tell. -ENOMEM.
  */
-int ports_add_event(struct ports *p, const struct event *e, enum change *change,
+int ports_add_event(struct ports *p, const struct event *e, struct str exe, enum change *change,
 		    struct port_row **row);
 
 /* Each row in the order of protocol, port, address, namespace and pid; until @fn gives non-zero. */

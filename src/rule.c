@@ -28,8 +28,8 @@ static const char *const of_owner[] = { "uid", "comm", "exe", "cgroup", "contain
 
 /* What a written rule says: what follows from it (class, service, user) it does not. */
 static const char *const written[] = {
-	"proto", "uid",	  "comm",    "exe",   "cgroup",	   "laddr", "lport",
-	"raddr", "rport", "lorigin", "mptcp", "direction", "scope",
+	"proto", "uid",	  "comm",  "exe",	"cgroup", "laddr",
+	"lport", "rport", "mptcp", "direction", "scope",
 };
 
 static bool is_in(const char *const *names, size_t cnt, const char *name)
@@ -49,8 +49,8 @@ static bool is_numbered(const char *field, const char *s)
 	size_t len;
 
 	if (!strcmp(field, "cgroup"))
-		return strstr(s, ".scope") || strstr(s, "/session-") || strstr(s, "docker") ||
-		       strstr(s, "pod");
+		return strstr(s, ".scope") || strstr(s, "/session-") || strstr(s, "/docker/") ||
+		       strstr(s, "/kubepods");
 	if (strcmp(field, "container") != 0)
 		return false;
 	len = strlen(s);
@@ -158,23 +158,14 @@ static const struct condition *condition_of(const struct rule *r, const char *na
 	return NULL;
 }
 
-/* A port that the kernel has chosen is another one each time; so is the address that was met first. */
-static void leave_chosen(struct rule *r)
+/* Of what goes out, only the first address was told. */
+static void leave_first_address(struct rule *r)
 {
-	const struct condition *origin = condition_of(r, "lorigin");
-	bool dynamic = origin && !strcmp(origin->string, "dynamic");
-	bool outbound = condition_of(r, "direction");
-
 	for (size_t i = 0; i < r->cnt; i++) {
-		struct condition *c = &r->conditions[i];
-		const char *name = c->field->name;
+		const char *name = r->conditions[i].field->name;
 
-		if (dynamic && (!strcmp(name, "lport") || !strcmp(name, "lclass") ||
-				!strcmp(name, "lservice") || !strcmp(name, "service")))
-			c->dead = true;
-		if (outbound &&
-		    (!strcmp(name, "raddr") || !strcmp(name, "ipv") || !strcmp(name, "mapped")))
-			c->dead = true;
+		if (!strcmp(name, "raddr") || !strcmp(name, "ipv") || !strcmp(name, "mapped"))
+			r->conditions[i].dead = true;
 	}
 }
 
@@ -197,7 +188,8 @@ static int read_object(struct rule *r, json_t *object, char *fault)
 	}
 	if (!r->cnt)
 		return FAULT("it asks for nothing, so every port would do");
-	leave_chosen(r);
+	if (condition_of(r, "direction"))
+		leave_first_address(r);
 	return 0;
 }
 
@@ -372,17 +364,10 @@ void rule_as_line(const struct rule *r, struct event *e, struct port_facts *fact
 
 /* --- writing -------------------------------------------------------------------------------------- */
 
-static bool is_written(const struct field *f, const struct line *l, const struct value *v)
+static bool is_written(const struct field *f, const struct value *v)
 {
-	bool outbound = l->e->flags & EVENT_F_REMOTE;
-
 	if (!IS_IN(written, f->name))
 		return false;
-	if (!strcmp(f->name, "lport"))
-		return l->e->lorigin != LORIGIN_DYNAMIC;
-	if (!strcmp(f->name, "raddr") || !strcmp(f->name, "lorigin"))
-		return !outbound &&
-		       (strcmp(f->name, "lorigin") || l->e->lorigin == LORIGIN_DYNAMIC);
 	return v->type != VALUE_STRING || !is_numbered(f->name, v->string.ptr);
 }
 
@@ -407,7 +392,7 @@ void baseline_put(struct buf *b, const struct line *l)
 	for (size_t i = 0; i < field_cnt; i++) {
 		struct value v;
 
-		if (!field_get(&fields[i], l, &v) || !is_written(&fields[i], l, &v))
+		if (!field_get(&fields[i], l, &v) || !is_written(&fields[i], &v))
 			continue;
 		p = put_bytes(p, fields[i].key, fields[i].key_len);
 		p = put_rule_value(p, &v);

@@ -66,18 +66,20 @@ static void test_passing_keys(void **state)
 	assert_true(allows("{\"lport\":443,\"cgroup\":\"/user.slice/session-7.scope\"}"));
 	assert_true(allows("{\"lport\":443,\"container\":\"0123456789abcdef\"}"));
 	assert_false(allows("{\"lport\":443,\"container\":\"web\"}"));
-	assert_true(allows("{\"lport\":1,\"comm\":\"curl\",\"lorigin\":\"bound\"}") ==
-		    allows("{\"lport\":1,\"comm\":\"curl\"}"));
 }
 
-static void test_chosen_port(void **state)
+/* A port of a connection that goes out, whatever address was the first. */
+static void test_outbound(void **state)
 {
-	struct baseline *b = parse("{\"lport\":40000,\"comm\":\"curl\",\"lorigin\":\"dynamic\"}");
+	struct baseline *b = parse("{\"direction\":\"out\",\"raddr\":\"10.9.9.9\",\"rport\":443}");
 	struct sample s = sample_new(EVENT_PORT);
 
 	(void)state;
 	assert_false(baseline_allows(b, &s.line));
-	s.e->lorigin = LORIGIN_DYNAMIC;
+	s.e->direction = DIRECTION_OUT;
+	s.e->rport = 443;
+	sample_endpoints(s.e, "10.0.2.15", "10.0.0.1");
+	s.e->flags &= ~EVENT_F_LOCAL;
 	assert_true(baseline_allows(b, &s.line));
 	baseline_free(b);
 	sample_free(&s);
@@ -251,13 +253,11 @@ static void test_written(void **state)
 	assert_true(baseline_allows(back, &s.line));
 	baseline_free(back);
 	buf_reset(&b);
-	s.e->lorigin = LORIGIN_DYNAMIC;
 	s.line.cgroup = STR("/user.slice/session-3.scope");
 	baseline_put(&b, &s.line);
 	buf_put_char(&b, '\0');
-	assert_null(strstr(b.data, "lport"));
 	assert_null(strstr(b.data, "cgroup"));
-	assert_non_null(strstr(b.data, "\"lorigin\":\"dynamic\""));
+	assert_non_null(strstr(b.data, "\"lport\":443"));
 	buf_free(&b);
 	sample_free(&s);
 }
@@ -267,7 +267,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_rules),
 		cmocka_unit_test(test_passing_keys),
-		cmocka_unit_test(test_chosen_port),
+		cmocka_unit_test(test_outbound),
 		cmocka_unit_test(test_changed_and_gone),
 		cmocka_unit_test(test_no_owner_never_changes),
 		cmocka_unit_test(test_faults),

@@ -38,7 +38,6 @@ static struct event connection(const char *local, uint16_t lport, uint8_t direct
 			   .new_state = TCP_ESTABLISHED };
 
 	e.owner.pid = 9;
-	e.owner.exe_key = 77;
 	sample_endpoints(&e, local, strchr(local, ':') ? "::2" : "10.0.0.9");
 	return e;
 }
@@ -67,7 +66,7 @@ static struct seen all(struct ports *p)
 
 static void add(struct ports *p, struct event e)
 {
-	assert_int_equal(ports_add_socket(p, &e), 0);
+	assert_int_equal(ports_add_socket(p, &e, STR("/bin/a")), 0);
 }
 
 static enum change tell(struct ports *p, struct event e, uint32_t kind)
@@ -76,7 +75,7 @@ static enum change tell(struct ports *p, struct event e, uint32_t kind)
 	enum change change;
 
 	e.kind = kind;
-	assert_int_equal(ports_add_event(p, &e, &change, &row), 0);
+	assert_int_equal(ports_add_event(p, &e, STR("/bin/a"), &change, &row), 0);
 	assert_int_equal(!row, change == CHANGE_NONE);
 	return change;
 }
