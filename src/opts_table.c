@@ -99,7 +99,7 @@ const struct opt_row opt_rows[] = {
 	{ "baseline", 0, "FILE", PORTS, GROUP_PORTS, opt_set_file, IN_OPTS(baseline),
 	  .help = "compare with the rules in FILE, and print what is new (+), gone (-) and with "
 		  "another owner (~); exit status 3 if there is anything. A rule is a line of "
-		  "'ports -j', whose keys can be left out" },
+		  "the JSON of ports, whose keys can be left out" },
 	{ "write-baseline", 0, "FILE", PORTS, GROUP_PORTS, opt_set_file, IN_OPTS(write_baseline),
 	  .help = "write such a FILE of what is open, and print nothing" },
 
