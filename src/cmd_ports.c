@@ -18,6 +18,7 @@
 #include "ports.h"
 #include "resolve.h"
 #include "show.h"
+#include "snapshot.h"
 #include "tracer.h"
 #include "watch.h"
 
@@ -132,7 +133,6 @@ static int complete(void *ctx, struct port_row *row)
 static int read_sockets(struct cmd *c)
 {
 	struct opts opts = *c->opts;
-	struct tracer *tracer = NULL;
 	int err;
 
 	opts.command = COMMAND_LIST;
@@ -141,9 +141,7 @@ static int read_sockets(struct cmd *c)
 	opts.command_argv = NULL;
 	opts.backend = BACKEND_AUTO; /* iterators are none of them */
 	ports_forget_connections(c->ports);
-	err = tracer__open(&tracer, &opts, on_record, c);
-	err = err ?: tracer__list(tracer);
-	tracer__close(tracer);
+	err = snapshot_read(&opts, on_record, c);
 	return err ?: ports_each(c->ports, complete, c);
 }
 

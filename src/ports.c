@@ -285,7 +285,8 @@ static bool is_open_port(const struct event *e)
 {
 	if (!(e->flags & EVENT_F_LOCAL) || e->flags & EVENT_F_REMOTE || !e->lport)
 		return false;
-	return e->proto == IPPROTO_TCP ? e->new_state == TCP_LISTEN : e->lorigin == LORIGIN_BOUND;
+	/* of UDP not what a client got, where that is known: by BPF */
+	return e->proto == IPPROTO_TCP ? e->new_state == TCP_LISTEN : e->lorigin != LORIGIN_DYNAMIC;
 }
 
 static int add_outbound(struct ports *p, const struct event *e, struct str exe, struct row **row)
