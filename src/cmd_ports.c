@@ -243,13 +243,19 @@ static int print_gone_rules(struct cmd *c)
 {
 	const struct rule *rule = NULL;
 	struct port_facts facts;
+	struct line l, named;
 	struct event e;
-	struct line l;
 	int err = 0;
 
 	while (!err && (rule = baseline_gone(c->baseline, rule))) {
 		rule_as_line(rule, &e, &facts, &l);
-		l.utc_ns = resolver_utc(c->resolver, clock_monotonic_ns());
+		e.ts_ns = clock_monotonic_ns();
+		resolver_line(c->resolver, &e, &named);
+		l.utc_ns = named.utc_ns;
+		l.lservice = named.lservice;
+		l.rservice = named.rservice;
+		if (c->opts->numeric)
+			port_line_leave_names(&l);
 		c->drift_cnt++;
 		err = output_line(c->output, &l);
 	}
