@@ -102,8 +102,8 @@ static const char *const tails[COMMAND_CNT] = {
 		"\n"
 		"Exit status: 0 done, with --baseline: no drift; 1 it failed; 2 wrong usage; 3 with\n"
 		"--baseline: drift. With a PROGRAM its own, if that is not 0.\n",
-	[COMMAND_PROBE] = "\n"
-			  "Exit status: 0 done; 1 it failed; 2 wrong usage.\n",
+	[COMMAND_PROBE] = ("\n"
+			   "Exit status: 0 done; 1 it failed; 2 wrong usage.\n"),
 };
 
 /* Prints words from column @col on, continued at @indent, and ends the line. */

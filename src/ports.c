@@ -9,6 +9,8 @@
 #include <string.h>
 #include <uthash.h>
 
+#include "incoming.h"
+
 struct row {
 	struct port_row row; /* first: callers have a pointer to it */
 	UT_hash_handle hh;
@@ -21,19 +23,6 @@ struct open_socket {
 		uint64_t proto;
 	} key;
 	struct row *row;
-	UT_hash_handle hh;
-};
-
-/* Connections of the snapshot that came in at an address, or for all addresses. */
-struct incoming {
-	struct incoming_key {
-		uint8_t addr[ADDR_LEN];
-		uint32_t netns;
-		uint16_t port;
-		uint8_t ipv;
-		uint8_t reserved;
-	} key;
-	uint64_t cnt;
 	UT_hash_handle hh;
 };
 
@@ -62,12 +51,7 @@ void ports_keep_closed(struct ports *p)
 
 void ports_forget_connections(struct ports *p)
 {
-	struct incoming *in, *next;
-
-	HASH_ITER(hh, p->incoming, in, next) {
-		HASH_DEL(p->incoming, in);
-		free(in);
-	}
+	incoming_forget(&p->incoming);
 }
 
 void ports_free(struct ports *p)
@@ -194,44 +178,6 @@ static int open_port(struct ports *p, const struct event *e, struct row **row, b
 
 /* --- incoming connections -------------------------------------------------------------------------- */
 
-static struct incoming_key incoming_key(const struct event *e, const uint8_t *addr,
-					unsigned int ipv)
-{
-	struct incoming_key key;
-
-	memset(&key, 0, sizeof(key));
-	key.netns = e->netns;
-	key.port = e->lport;
-	key.ipv = ipv;
-	if (addr)
-		memcpy(key.addr, addr, ADDR_LEN);
-	return key;
-}
-
-static struct incoming *find_incoming(struct ports *p, const struct incoming_key *key)
-{
-	struct incoming *in;
-
-	HASH_FIND(hh, p->incoming, key, sizeof(*key), in);
-	return in;
-}
-
-static int count_incoming(struct ports *p, const struct event *e)
-{
-	struct incoming_key key = incoming_key(e, e->laddr, e->ipv);
-	struct incoming *in = find_incoming(p, &key);
-
-	if (!in) {
-		in = calloc(1, sizeof(*in));
-		if (!in)
-			return -ENOMEM;
-		in->key = key;
-		HASH_ADD(hh, p->incoming, key, sizeof(in->key), in);
-	}
-	in->cnt++;
-	return 0;
-}
-
 static bool is_zero(const uint8_t *addr)
 {
 	static const uint8_t zero[ADDR_LEN];
@@ -306,7 +252,7 @@ int ports_add_socket(struct ports *p, const struct event *e, struct str exe)
 	if (is_open_port(e))
 		return find_socket(p, e) ? 0 : open_port(p, e, &row, &is_new);
 	if (e->proto == IPPROTO_TCP && e->direction == DIRECTION_IN)
-		return count_incoming(p, e);
+		return incoming_count(&p->incoming, e);
 	return add_outbound(p, e, exe, &row);
 }
 
@@ -358,7 +304,7 @@ static void on_unlisten(struct ports *p, const struct event *e, enum change *cha
 
 static void on_accept(struct ports *p, const struct event *e)
 {
-	struct incoming_key key = incoming_key(e, e->laddr, e->ipv);
+	struct incoming_key key = incoming_key(e);
 
 	for (struct row *r = p->rows; r; r = r->hh.next) {
 		if (r->row.key.proto == IPPROTO_TCP && !r->row.key.outbound &&
@@ -426,21 +372,4 @@ int ports_each(struct ports *p, int (*fn)(void *ctx, struct port_row *row), void
 		err = fn(ctx, &r->row);
 	}
 	return err;
-}
-
-const char *ports_scope(const struct event *e, bool foreign)
-{
-	const uint8_t *a = e->laddr;
-
-	if (!(e->flags & EVENT_F_LOCAL) || (e->ipv != 4 && e->ipv != 6))
-		return NULL;
-	if (foreign)
-		return "container";
-	if (is_zero(a))
-		return "every-interface";
-	if (e->ipv == 4 ? a[0] == 127 : IN6_IS_ADDR_LOOPBACK((const struct in6_addr *)a))
-		return "loopback";
-	if (e->ipv == 4 ? (a[0] & 0xf0) == 0xe0 : a[0] == 0xff)
-		return "multicast";
-	return "one-interface";
 }

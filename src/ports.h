@@ -68,7 +68,4 @@ int ports_add_event(struct ports *p, const struct event *e, struct str exe, enum
 /* Each row in the order of protocol, port, address, namespace and pid; until @fn gives non-zero. */
 int ports_each(struct ports *p, int (*fn)(void *ctx, struct port_row *row), void *ctx);
 
-/* What an address means: loopback, every-interface and so on; @foreign: of another namespace. */
-const char *ports_scope(const struct event *e, bool foreign);
-
 #endif

@@ -26,12 +26,6 @@ static const char *const passing[] = {
 /* Who has it. */
 static const char *const of_owner[] = { "uid", "comm", "exe", "cgroup", "container", "user" };
 
-/* What a written rule says: what follows from it (class, service, user) it does not. */
-static const char *const written[] = {
-	"proto", "uid",	  "comm",  "exe",	"cgroup", "laddr",
-	"lport", "rport", "mptcp", "direction", "scope",
-};
-
 static bool is_in(const char *const *names, size_t cnt, const char *name)
 {
 	for (size_t i = 0; i < cnt; i++) {
@@ -43,8 +37,7 @@ static bool is_in(const char *const *names, size_t cnt, const char *name)
 
 #define IS_IN(names, name) is_in(names, ARRAY_SIZE(names), name)
 
-/* A scope, of a session or a container, is numbered anew each time; so are containers. */
-static bool is_numbered(const char *field, const char *s)
+bool rule_is_numbered(const char *field, const char *s)
 {
 	size_t len;
 
@@ -118,7 +111,7 @@ static int read_string(struct condition *c, const json_t *value, char *fault)
 		if (inet_pton(c->ipv == 4 ? AF_INET : AF_INET6, s, c->addr) != 1)
 			return FAULT("\"%s\" is \"%.40s\", which is no address", name, s);
 	}
-	c->dead = is_numbered(name, s);
+	c->dead = rule_is_numbered(name, s);
 	c->string = strdup(s);
 	return c->string ? 0 : -ENOMEM;
 }
@@ -360,44 +353,4 @@ void rule_as_line(const struct rule *r, struct event *e, struct port_facts *fact
 		.lservice = string_of(r, "lservice"),
 		.rservice = string_of(r, "rservice"),
 	};
-}
-
-/* --- writing -------------------------------------------------------------------------------------- */
-
-static bool is_written(const struct field *f, const struct value *v)
-{
-	if (!IS_IN(written, f->name))
-		return false;
-	return v->type != VALUE_STRING || !is_numbered(f->name, v->string.ptr);
-}
-
-static char *put_rule_value(char *p, const struct value *v)
-{
-	if (v->type == VALUE_NUMBER || v->type == VALUE_BOOLEAN)
-		return value_put(p, v, put_json);
-	p = put_char(p, '"');
-	p = value_put(p, v, put_json);
-	return put_char(p, '"');
-}
-
-void baseline_put(struct buf *b, const struct line *l)
-{
-	char *begin = buf_room(
-		     b, FIELD_CNT_MAX * (FIELD_KEY_MAX + VALUE_MAX + COMM_LEN * PUT_JSON_MAX) +
-				line_strings(l) * PUT_JSON_MAX),
-	     *p = begin;
-
-	if (!begin)
-		return;
-	for (size_t i = 0; i < field_cnt; i++) {
-		struct value v;
-
-		if (!field_get(&fields[i], l, &v) || !is_written(&fields[i], &v))
-			continue;
-		p = put_bytes(p, fields[i].key, fields[i].key_len);
-		p = put_rule_value(p, &v);
-	}
-	*begin = '{';
-	p += p == begin;
-	buf_end(b, put_str(p, "}\n"));
 }

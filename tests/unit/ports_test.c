@@ -206,36 +206,12 @@ static void test_outbound(void **state)
 	ports_free(p);
 }
 
-static void check_scope(const char *addr, bool foreign, const char *scope)
-{
-	struct event e = listener(1, addr, 80, 1);
-
-	assert_string_equal(ports_scope(&e, foreign), scope);
-}
-
-static void test_scope(void **state)
-{
-	struct event none = { .kind = EVENT_PORT };
-
-	(void)state;
-	check_scope("0.0.0.0", false, "every-interface");
-	check_scope("::", false, "every-interface");
-	check_scope("127.0.0.53", false, "loopback");
-	check_scope("::1", false, "loopback");
-	check_scope("10.0.0.1", false, "one-interface");
-	check_scope("fe80::1", false, "one-interface");
-	check_scope("224.0.0.251", false, "multicast");
-	check_scope("ff02::fb", false, "multicast");
-	check_scope("0.0.0.0", true, "container");
-	assert_null(ports_scope(&none, false));
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_rows),	 cmocka_unit_test(test_connections),
 		cmocka_unit_test(test_events),	 cmocka_unit_test(test_closed_ports_are_kept),
-		cmocka_unit_test(test_outbound), cmocka_unit_test(test_scope),
+		cmocka_unit_test(test_outbound),
 	};
 
 	return cmocka_run_group_tests_name("ports", tests, NULL, NULL);
