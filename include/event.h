@@ -26,6 +26,7 @@ enum event_kind {
 	EVENT_SEND,
 	EVENT_STATE,
 	EVENT_EXISTING,
+	EVENT_PORT,    /* made by the loader from sockets and events: an open port */
 	EVENT_LOST,    /* made by the loader from the counters */
 	EVENT_SUMMARY, /* likewise */
 	EVENT_KIND_CNT,
@@ -83,6 +84,7 @@ enum lost_reason {
 #define EVENT_F_REMOTE 2 /* there is a remote side */
 #define EVENT_F_LOCAL 4	 /* the local address and port are known */
 #define EVENT_F_MPTCP 8	 /* of MPTCP: its first path, with the id of the process's socket */
+#define EVENT_F_RULE 16	 /* port: made of a rule, which knows names and no numbers of its owner */
 
 /*
  * A process as the connection's owner, in the initial pid namespace. pid 0: nobody known.

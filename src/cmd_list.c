@@ -21,6 +21,8 @@
 
 #define NS_PER_S 1000000000ULL
 #define LIST_COLUMNS "proto,state,recvq,sendq,local,dir,remote,service,user,process"
+#define TABLE_COLUMNS                                                                              \
+	"proto,state,recvq,sendq,laddr,lport,direction,raddr,rport,service,user,process"
 
 #define NS_PER_MS 1000000ULL
 #define BATCH 512
@@ -204,6 +206,8 @@ static bool sleep_or_end(const sigset_t *signals, uint64_t ns)
 
 static int look_again(struct list *list)
 {
+	const struct opts *o = list->opts;
+	bool is_text = !o->json && !o->csv && !o->markdown;
 	sigset_t signals;
 	int err;
 
@@ -213,8 +217,8 @@ static int look_again(struct list *list)
 	sigprocmask(SIG_BLOCK, &signals, NULL);
 	err = look(list);
 	while (!err && !sleep_or_end(&signals, list->opts->watch_ns)) {
-		err = list->opts->json ? 0 : output_bytes(list->output, "\n", 1);
-		err = err ?: output_header(list->output);
+		err = is_text ? output_bytes(list->output, "\n", 1) : 0;
+		err = err ?: is_text ? output_header(list->output) : 0;
 		err = err ?: look(list);
 	}
 	return err;
@@ -240,7 +244,8 @@ static int list_open(struct list *list, const struct services *services)
 	}
 	plain = *o;
 	plain.header = o->header && !o->summary;
-	err = show_open(&list->output, &plain, o->watch_ns ? "change," LIST_COLUMNS : LIST_COLUMNS);
+	err = show_open(&list->output, &plain, o->watch_ns ? "change," LIST_COLUMNS : LIST_COLUMNS,
+			o->watch_ns ? "change," TABLE_COLUMNS : TABLE_COLUMNS);
 	if (!err && !output_wants_paths(list->output))
 		resolver_leave_paths(list->resolver);
 	return err;

@@ -302,7 +302,7 @@ static int trace_open(struct trace *t, const struct services *services)
 	int err = resolver_open(&t->resolver, t->opts->numeric ? NULL : services);
 
 	err = err ?: tracer__open(&t->tracer, t->opts, on_record, t);
-	err = err ?: show_open(&t->output, t->opts, NULL);
+	err = err ?: show_open(&t->output, t->opts, NULL, NULL);
 	err = err ?: loop_open(t);
 	if (err)
 		return err;

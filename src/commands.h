@@ -3,11 +3,15 @@
 #ifndef CONNSNOOP_COMMANDS_H
 #define CONNSNOOP_COMMANDS_H
 
+#define EXIT_DRIFT 3
+
 struct opts;
 struct services;
 
 int cmd_trace(const struct opts *opts, const struct services *services);
 int cmd_list(const struct opts *opts, const struct services *services);
+/* EXIT_DRIFT too: its baseline does not hold. */
+int cmd_ports(const struct opts *opts, const struct services *services);
 int cmd_probe(const struct opts *opts, const struct services *services);
 
 #endif

@@ -35,7 +35,7 @@ static char *put_time(struct wall_clock *c, char *p, const struct line *l)
 static char *put_endpoint(char *p, const uint8_t *addr, unsigned int ipv, uint16_t port)
 {
 	if (ipv != 4 && ipv != 6)
-		return p;
+		return put_u64(put_str(p, "*:"), port);
 	if (ipv == 6)
 		p = put_char(p, '[');
 	p = put_addr(p, addr, ipv);
@@ -141,6 +141,63 @@ static char *put_processes(struct wall_clock *c, char *p, const struct line *l)
 	return value_put(p, &v, put_text);
 }
 
+/* PID/NAME, and how many others hold it: short, where the number of processes has no end. */
+static char *put_owner(struct wall_clock *c, char *p, const struct line *l)
+{
+	const struct event *e = l->e;
+
+	(void)c;
+	if ((!e->owner.pid && !(e->flags & EVENT_F_RULE)) || e->kind == EVENT_LOST)
+		return p;
+	if (e->owner.pid)
+		p = put_char(put_u64(p, e->owner.pid), '/');
+	p = put_text(p, e->owner.comm, strnlen(e->owner.comm, COMM_LEN));
+	return l->holder_cnt < 2 ? p : put_u64(put_char(p, '+'), l->holder_cnt - 1);
+}
+
+/* The day, or the time if it was today. */
+static char *put_opened(struct wall_clock *c, char *p, const struct line *l)
+{
+	time_t when, now = time(NULL);
+	struct tm tm, today;
+	char text[16];
+
+	(void)c;
+	if (l->e->kind != EVENT_PORT || !l->port->since_ns)
+		return p;
+	when = l->port->since_ns / NS_PER_SEC;
+	localtime_r(&when, &tm);
+	localtime_r(&now, &today);
+	return put_bytes(p, text,
+			 strftime(text, sizeof(text),
+				  tm.tm_yday == today.tm_yday && tm.tm_year == today.tm_year ?
+					  "%H:%M:%S" :
+					  "%Y-%m-%d",
+				  &tm));
+}
+
+static char *put_conns(struct wall_clock *c, char *p, const struct line *l)
+{
+	(void)c;
+	if (l->e->kind != EVENT_PORT || !l->port->has_connections)
+		return p;
+	return put_u64(p, l->port->connections);
+}
+
+/* As diff marks its lines. */
+static char *put_mark(struct wall_clock *c, char *p, const struct line *l)
+{
+	static const char marks[CHANGE_CNT] = {
+		[CHANGE_NEW] = '+',
+		[CHANGE_GONE] = '-',
+		[CHANGE_CHANGED] = '~',
+		[CHANGE_OPEN] = '=',
+	};
+
+	(void)c;
+	return marks[l->change] ? put_char(p, marks[l->change]) : put_char(p, ' ');
+}
+
 static char *put_info(struct wall_clock *c, char *p, const struct line *l)
 {
 	(void)c;
@@ -163,6 +220,13 @@ const struct composite composites[] = {
 	{ "user", "USER", 8, put_user, "name of the owner's user, or uid", COMPOSITE_STRING },
 	{ "process", "PROCESS", 0, put_processes, "PID/NAME of each process that holds it",
 	  COMPOSITE_SENTENCE },
+	{ "mark", " ", 1, put_mark, "+ new, - gone, ~ changed, = still open: as a diff",
+	  COMPOSITE_WORD },
+	{ "owner", "OWNER", 16, put_owner, "PID/NAME, and +N for N others that hold it",
+	  COMPOSITE_WORD },
+	{ "opened", "SINCE", 10, put_opened, "since, as a day or the time of today",
+	  COMPOSITE_WORD },
+	{ "conns", "CONNS", 5, put_conns, "connections", COMPOSITE_WORD },
 	{ "info", "INFO", 0, put_info, "what matters for that event", COMPOSITE_SENTENCE },
 };
 /* clang-format on */

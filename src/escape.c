@@ -114,6 +114,21 @@ static size_t escape_json(char *out, const char *text, size_t len)
 	return p - out;
 }
 
+size_t escape_utf8(char *out, const char *text, size_t len)
+{
+	const uint8_t *s = (const uint8_t *)text, *end = s + len;
+	char *p = out;
+
+	while (s < end) {
+		uint32_t code;
+		size_t n = utf8_decode(s, end - s, &code);
+
+		p = n ? put_bytes(p, s, n) : put_str(p, "\xef\xbf\xbd");
+		s += n ? n : 1;
+	}
+	return p - out;
+}
+
 /* Sixteen at a time; any compiler knows what to make of it for its processor. */
 typedef uint8_t bytes16 __attribute__((vector_size(16)));
 

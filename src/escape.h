@@ -11,4 +11,9 @@
 /* As put_text(), into @out; spaces stay unless @word. Returns the length, without a NUL. */
 size_t escape_text(char *out, const char *text, size_t len, bool word);
 
+#define ESCAPE_UTF8_MAX 3 /* bytes that escape_utf8() makes of one */
+
+/* Bytes that are not UTF-8 become U+FFFD, each its own, as in JSON; the rest stays. Returns the length. */
+size_t escape_utf8(char *out, const char *text, size_t len);
+
 #endif

@@ -19,6 +19,7 @@
 #define LOST (1u << EVENT_LOST)
 #define TIMED (1u << EVENT_ESTABLISHED | CLOSE)
 #define EXISTING (1u << EVENT_EXISTING)
+#define PORT (1u << EVENT_PORT)
 #define OPEN (1u << EVENT_ESTABLISHED | 1u << EVENT_ACCEPT | CLOSE)
 #define LINES ((1u << EVENT_SUMMARY) - 1)
 #define ALL (LINES & ~LOST) /* of a socket */
@@ -46,7 +47,7 @@ bool field_server_port(const struct line *l, uint16_t *port, struct str *service
 {
 	const struct event *e = l->e;
 	bool listener = e->kind == EVENT_LISTEN || e->kind == EVENT_UNLISTEN ||
-			(e->kind == EVENT_EXISTING && !(e->flags & EVENT_F_REMOTE));
+			((EXISTING | PORT) & 1u << e->kind && !(e->flags & EVENT_F_REMOTE));
 
 	if (listener || e->direction == DIRECTION_IN) {
 		*port = e->lport;
@@ -104,6 +105,43 @@ static bool get_change(const struct line *l, struct value *v)
 	return value_set_word(v, &names_changes, l->change);
 }
 
+static bool get_since(const struct line *l, struct value *v)
+{
+	v->type = VALUE_UTC;
+	v->number = l->port->since_ns;
+	return v->number;
+}
+
+static bool get_scope(const struct line *l, struct value *v)
+{
+	return value_set_string(v, l->port->scope);
+}
+
+static bool get_connections(const struct line *l, struct value *v)
+{
+	return value_set_number(v, l->port->connections) && l->port->has_connections;
+}
+
+static bool get_accepted(const struct line *l, struct value *v)
+{
+	return value_set_number(v, l->port->accepted) && l->port->has_accepted;
+}
+
+static bool get_unexpected(const struct line *l, struct value *v)
+{
+	return value_set_string(v, l->port->unexpected);
+}
+
+static bool get_was(const struct line *l, struct value *v)
+{
+	return value_set_str(v, l->port->was);
+}
+
+static bool get_rule(const struct line *l, struct value *v)
+{
+	return value_set_number(v, l->port->rule_line) && v->number;
+}
+
 static bool get_kind(const struct line *l, struct value *v)
 {
 	return value_set_word(v, &names_kinds, l->lost_kind);
@@ -149,10 +187,10 @@ const struct field fields[] = {
 	WORD(proto, 3, ALL, 0, proto, names_protos, "tcp or udp"),
 	NUMBER(ipv, 3, ALL, 0, get_ipv, "4 or 6, of the addresses as they travel"),
 	MEMBER(id, 6, ALL, NEED_NONZERO, id, "socket cookie (ss -e prints it in hexadecimal)"),
-	MEMBER(pid, 6, ALL, NEED_OWNER | KEPT, owner.pid, "process that owns the connection"),
-	MEMBER(tid, 6, ALL, NEED_OWNER | KEPT | NEED_NONZERO, owner.tid, "its thread"),
-	MEMBER(ppid, 6, ALL, NEED_OWNER | KEPT, owner.ppid, "its parent"),
-	MEMBER(uid, 5, ALL, NEED_OWNER | KEPT, owner.uid, "its user"),
+	MEMBER(pid, 6, ALL, NEED_PID | KEPT, owner.pid, "process that owns the connection"),
+	MEMBER(tid, 6, ALL, NEED_PID | KEPT | NEED_NONZERO, owner.tid, "its thread"),
+	MEMBER(ppid, 6, ALL, NEED_PID | KEPT, owner.ppid, "its parent"),
+	MEMBER(uid, 5, ALL, NEED_PID | KEPT, owner.uid, "its user"),
 	COMM(comm, 8, ALL, NEED_OWNER | KEPT, owner.comm, "its name"),
 	NAME(exe, 20, ALL, NEED_OWNER | KEPT, "path of its executable"),
 	NAME(cgroup, 24, ALL, NEED_OWNER | KEPT, "its cgroup v2 path"),
@@ -203,11 +241,21 @@ const struct field fields[] = {
 	       "written and not acknowledged yet; of UDP, not sent"),
 	MEMBER(accept_queue, 12, EXISTING, NEED_LISTENS, accept_queue,
 	       "connections that wait for accept()"),
-	STRING(owners, 20, EXISTING, 0, get_owners, "the processes that hold it, if several"),
-	STRING(change, 7, EXISTING, 0, get_change, "new or gone since the last look"),
+	STRING(owners, 20, EXISTING | PORT, 0, get_owners,
+	       "the processes that hold it, if several"),
+	STRING(change, 7, EXISTING | PORT, 0, get_change,
+	       "new, gone or changed; open: still so when the watch ends"),
+	STRING(scope, 15, PORT, 0, get_scope, "what the local address means"),
+	STRING(since, 30, PORT, 0, get_since, "when it was opened, or its process started"),
+	NAME(user, 8, PORT, NEED_OWNER, "name of its user"),
+	NUMBER(connections, 11, PORT, 0, get_connections, "connections to it that are open"),
+	NUMBER(accepted, 8, PORT, 0, get_accepted, "connections accepted since the watch began"),
+	STRING(unexpected, 15, PORT, 0, get_unexpected, "how its process does not fit the port"),
+	STRING(was, 20, PORT, 0, get_was, "the owner that the baseline names"),
+	NUMBER(rule, 5, PORT, 0, get_rule, "the line of the baseline that it breaks"),
 	WORD(old_state, 10, STATE, 0, old_state, names_tcp_states, "TCP state before"),
 	WORD(new_state, 10, STATE, 0, new_state, names_tcp_states, "TCP state after"),
-	MEMBER(backlog, 7, LISTEN | EXISTING, NEED_LISTENS, backlog,
+	MEMBER(backlog, 7, LISTEN | EXISTING | PORT, NEED_LISTENS, backlog,
 	       "connections that may wait for accept()"),
 	MEMBER(bytes, 6, SEND, 0, bytes, "payload of the datagram"),
 	STRING(kind, 11, LOST, 0, get_kind, "the kind of event that was lost"),
@@ -231,7 +279,8 @@ static bool has_totals(const struct event *e)
 /* TCP's: of UDP nobody is accepted. */
 static bool listens(const struct event *e)
 {
-	return e->proto == IPPROTO_TCP && (e->kind != EVENT_EXISTING || e->new_state == TCP_LISTEN);
+	return e->proto == IPPROTO_TCP &&
+	       (!((EXISTING | PORT) & 1u << e->kind) || e->new_state == TCP_LISTEN);
 }
 
 /* What is left of a connection, or is none yet, has none. */
@@ -248,8 +297,9 @@ static uint32_t need_if(bool is, uint32_t need)
 
 uint32_t field_needs_held(const struct event *e)
 {
-	return FIELD_KEPT | NEED_NONZERO | need_if(e->owner.pid, NEED_OWNER) |
-	       need_if(has_local(e), NEED_LOCAL) | need_if(e->flags & EVENT_F_REMOTE, NEED_REMOTE) |
+	return FIELD_KEPT | NEED_NONZERO | need_if(e->owner.pid, NEED_OWNER | NEED_PID) |
+	       need_if(e->flags & EVENT_F_RULE, NEED_OWNER) | need_if(has_local(e), NEED_LOCAL) |
+	       need_if(e->flags & EVENT_F_REMOTE, NEED_REMOTE) |
 	       need_if(e->proto == IPPROTO_TCP, NEED_TCP) | need_if(has_totals(e), NEED_TOTALS) |
 	       need_if(e->flags & EVENT_F_MAPPED, NEED_MAPPED) |
 	       need_if(e->flags & EVENT_F_MPTCP, NEED_MPTCP) | need_if(e->peer_pid, NEED_PEER) |

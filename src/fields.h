@@ -50,6 +50,8 @@ enum field_from {
 #define NEED_LISTENS 2048 /* a socket of TCP that listens */
 #define NEED_QUEUES 4096  /* it can be read and written */
 
+#define NEED_PID 8192 /* the owner is a process, not what a rule names */
+
 #define FIELD_KEY_MAX 24
 #define FIELD_CNT_MAX 64
 

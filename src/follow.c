@@ -147,14 +147,20 @@ static void print_table(const struct follow *f, const struct services *services,
 	buf_free(&b);
 }
 
-int follow_finish(struct follow *f, int signal_fd, const struct services *services,
-		  uint64_t lost_cnt)
+int follow_end(struct follow *f, int signal_fd)
 {
 	int status;
 
 	await_child(f, signal_fd);
 	status = f->child.status;
-	print_table(f, services, lost_cnt);
 	follow_free(f);
 	return status;
+}
+
+int follow_finish(struct follow *f, int signal_fd, const struct services *services,
+		  uint64_t lost_cnt)
+{
+	await_child(f, signal_fd);
+	print_table(f, services, lost_cnt);
+	return follow_end(f, signal_fd);
 }

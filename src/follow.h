@@ -56,4 +56,7 @@ uint64_t follow_when(const struct follow *f);
 int follow_finish(struct follow *f, int signal_fd, const struct services *services,
 		  uint64_t lost_cnt);
 
+/* The same without the table. */
+int follow_end(struct follow *f, int signal_fd);
+
 #endif

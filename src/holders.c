@@ -103,7 +103,7 @@ void holders_line(struct holders *h, struct line *l)
 {
 	struct shared_socket *s;
 
-	if (!h->sockets || l->e->kind != EVENT_EXISTING)
+	if (!h->sockets || (l->e->kind != EVENT_EXISTING && l->e->kind != EVENT_PORT))
 		return;
 	s = find(h, l->e->id);
 	if (!s || s->cnt < 2)

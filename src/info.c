@@ -8,6 +8,7 @@
 #include "put.h"
 
 #define US_PER_MS 1000ULL
+#define WAS_MAX 40 /* of a path that is named; a byte may become four */
 #define US_PER_SEC 1000000ULL
 
 char *info_put_bytes(char *p, uint64_t bytes)
@@ -196,6 +197,32 @@ static char *put_lost(char *p, const struct line *l)
 	return put_str(p, why ? why : "?");
 }
 
+static char *put_more(char *p, const char *begin)
+{
+	return p > begin ? put_str(p, ", ") : p;
+}
+
+static char *put_port(char *p, const struct line *l)
+{
+	const struct port_facts *port = l->port;
+	char *begin = p;
+
+	if (port->unexpected)
+		p = put_str(p, port->unexpected);
+	if (port->was.len) {
+		p = put_str(put_more(p, begin), "was ");
+		p = put_text(p, port->was.ptr, port->was.len > WAS_MAX ? WAS_MAX : port->was.len);
+	}
+	if (port->rule_line) {
+		p = put_str(put_more(p, begin), "line ");
+		p = put_u64(p, port->rule_line);
+	}
+	if (!port->has_accepted || l->e->flags & EVENT_F_REMOTE)
+		return p;
+	p = put_str(put_more(p, begin), "accepted ");
+	return put_u64(p, port->accepted);
+}
+
 static char *put_backlog(char *p, const struct event *e)
 {
 	p = put_str(p, "backlog ");
@@ -223,6 +250,8 @@ char *info_put(char *p, const struct line *l)
 		return put_state(p, e);
 	case EVENT_EXISTING:
 		return put_existing(p, e);
+	case EVENT_PORT:
+		return put_port(p, l);
 	case EVENT_LOST:
 		return put_lost(p, l);
 	default:

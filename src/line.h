@@ -3,6 +3,7 @@
 #ifndef CONNSNOOP_LINE_H
 #define CONNSNOOP_LINE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -16,7 +17,19 @@ struct holder {
 };
 
 /* What has become of a socket or a port since the last look. */
-enum change { CHANGE_NONE, CHANGE_NEW, CHANGE_GONE, CHANGE_CHANGED, CHANGE_CNT };
+enum change { CHANGE_NONE, CHANGE_NEW, CHANGE_GONE, CHANGE_CHANGED, CHANGE_OPEN, CHANGE_CNT };
+
+/* What is told of a port besides its socket. */
+struct port_facts {
+	uint64_t since_ns;	/* CLOCK_REALTIME; 0: not known */
+	uint64_t connections;	/* that are open; with has_connections */
+	uint64_t accepted;	/* since the watch began; with has_accepted */
+	uint64_t rule_line;	/* of the baseline, of the rule that it breaks; 0: none */
+	const char *scope;	/* NULL: no local address */
+	const char *unexpected; /* NULL: its process fits */
+	struct str was;		/* changed: the owner that the rule names */
+	bool has_connections, has_accepted;
+};
 
 struct line {
 	const struct event *e; /* never NULL; kind already checked against EVENT_KIND_CNT */
@@ -34,6 +47,7 @@ struct line {
 	size_t holder_cnt; /* 0: no more than the owner */
 	struct str user;   /* list: name of the owner's user, none with -n */
 	enum change change;
+	const struct port_facts *port; /* port: never NULL */
 	/* lost: what, why, how many since the last such line */
 	enum event_kind lost_kind;
 	enum lost_reason lost_reason;
@@ -45,8 +59,8 @@ struct line {
 /* Bytes of all strings, each taken as often as a field has it. */
 static inline size_t line_strings(const struct line *l)
 {
-	return l->exe.len + l->cgroup.len + l->container.len + 2 * l->lservice.len +
-	       2 * l->rservice.len + 2 * l->user.len + 2 * l->rname.len +
+	return l->exe.len + (l->port ? l->port->was.len : 0) + l->cgroup.len + l->container.len +
+	       2 * l->lservice.len + 2 * l->rservice.len + 2 * l->user.len + 2 * l->rname.len +
 	       l->holder_cnt * HOLDER_STRING;
 }
 

@@ -16,6 +16,7 @@
 static int (*const commands[COMMAND_CNT])(const struct opts *, const struct services *) = {
 	[COMMAND_TRACE] = cmd_trace,
 	[COMMAND_LIST] = cmd_list,
+	[COMMAND_PORTS] = cmd_ports,
 	[COMMAND_PROBE] = cmd_probe,
 };
 

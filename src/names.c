@@ -43,6 +43,7 @@ static const struct word kinds[] = {
 	[EVENT_SEND] = WORD("send"),
 	[EVENT_STATE] = WORD("state"),
 	[EVENT_EXISTING] = WORD("existing"),
+	[EVENT_PORT] = WORD("port"),
 	[EVENT_LOST] = WORD("lost"),
 	[EVENT_SUMMARY] = WORD("summary"),
 };
@@ -137,6 +138,7 @@ static const struct word changes[] = {
 	[CHANGE_NEW] = WORD("new"),
 	[CHANGE_GONE] = WORD("gone"),
 	[CHANGE_CHANGED] = WORD("changed"),
+	[CHANGE_OPEN] = WORD("open"),
 };
 TABLE_COVERS(changes, CHANGE_CNT);
 

@@ -153,7 +153,7 @@ static int parse_operands(struct opt_ctx *c, int argc, char **argv, const char *
 	/* A "--" may also have been the value of the last option. */
 	bool dashes = optind > 1 && !strcmp(argv[optind - 1], "--") && argv[optind - 1] != value;
 
-	if (dashes && c->o->command == COMMAND_TRACE) {
+	if (dashes && (c->o->command == COMMAND_TRACE || c->o->command == COMMAND_PORTS)) {
 		if (optind == argc) {
 			log_err("'--' is followed by no program to run; %s",
 				help_hint(c->o->command));
@@ -238,11 +238,43 @@ static int finish_list(struct opt_ctx *c)
 		log_err("-l, -a and --state each say which sockets to list: give one of them");
 		return -1;
 	}
-	if (o->summary && (o->columns || o->sort || o->watch_ns)) {
-		log_err("--summary prints no sockets, so --columns, --sort and --watch say nothing to it");
+	if (o->summary && (o->columns || o->sort || o->watch_ns || o->csv || o->markdown)) {
+		log_err("--summary prints no sockets, so --columns, --sort, --watch, --csv and "
+			"--markdown say nothing to it");
 		return -1;
 	}
 	return 0;
+}
+
+static int finish_ports(struct opt_ctx *c)
+{
+	struct opts *o = c->o;
+	bool compares = o->baseline || o->write_baseline;
+
+	o->events = 1u << EVENT_LISTEN | 1u << EVENT_UNLISTEN | 1u << EVENT_ACCEPT | EVENTS_ALWAYS;
+	if (o->outbound)
+		o->events |= 1u << EVENT_CONNECT | 1u << EVENT_FLOW;
+	if (o->baseline && o->write_baseline) {
+		log_err("--baseline compares and --write-baseline writes: give one of them");
+		return -1;
+	}
+	if (o->follow_ports && compares) {
+		log_err("--watch tells what opens and closes, and a baseline what was open in the "
+			"end: give one of them; --duration says how long to look for a baseline");
+		return -1;
+	}
+	if (o->command_argv)
+		o->filters.set |= FILTER_TREE;
+	return 0;
+}
+
+static int check_as(const struct opts *o)
+{
+	if (!o->run_as || o->command_argv)
+		return 0;
+	log_err("--as says whose process the program behind '--' becomes, and there is none; %s",
+		help_hint(o->command));
+	return -1;
 }
 
 /* What can only be decided when all options are known. */
@@ -257,8 +289,14 @@ static int finish(struct opt_ctx *c)
 	if (o->columns && check_columns(o->columns) < 0)
 		return -1;
 
+	if (o->json + o->csv + o->markdown > 1) {
+		log_err("--json, --csv and --markdown are three formats: give one of them");
+		return -1;
+	}
 	if (o->command == COMMAND_LIST)
 		return finish_list(c);
+	if (o->command == COMMAND_PORTS)
+		return check_as(o) ?: finish_ports(c);
 	o->events = c->events_listed ? c->events_listed : EVENTS_DEFAULT;
 	if (o->failed_only) {
 		if (c->events_added) {
@@ -275,11 +313,7 @@ static int finish(struct opt_ctx *c)
 	o->events |= c->events_added | EVENTS_ALWAYS;
 	if (o->command_argv)
 		o->filters.set |= FILTER_TREE;
-	if (!o->run_as || o->command_argv)
-		return 0;
-	log_err("--as says whose process the program behind '--' becomes, and there is none; %s",
-		help_hint(o->command));
-	return -1;
+	return check_as(o);
 }
 
 static void set_defaults(struct opts *o)
@@ -336,6 +370,8 @@ void opts_free(struct opts *opts)
 	free(opts->output);
 	free(opts->columns);
 	free(opts->sort);
+	free(opts->baseline);
+	free(opts->write_baseline);
 	user_free(opts->run_as);
 	memset(opts, 0, sizeof(*opts));
 }

@@ -39,8 +39,15 @@ struct opts {
 	char *sort;	   /* list: --sort as given, NULL: as they come */
 	uint64_t watch_ns; /* list: --watch, 0: once */
 
+	bool follow_ports;    /* ports: --watch */
+	bool outbound;	      /* ports: --outbound */
+	char *baseline;	      /* ports: --baseline, a file; NULL: none */
+	char *write_baseline; /* ports: --write-baseline, a file; NULL: none */
+
 	bool numeric;
 	bool json;
+	bool csv;
+	bool markdown;
 	bool header; /* text: print one */
 	enum color color;
 	char *output;  /* file, NULL: stdout */

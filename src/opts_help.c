@@ -18,6 +18,7 @@ static const struct {
 			    "buffer. Options combine with AND; a list in one option, or an option "
 			    "given again, with OR. Of --cgroup and --netns the last one counts." },
 	[GROUP_SOCKETS] = { "Sockets", NULL },
+	[GROUP_PORTS] = { "Ports", NULL },
 	[GROUP_TRACING] = { "Tracing", NULL },
 	[GROUP_OTHER] = { "Other", NULL },
 };
@@ -26,6 +27,7 @@ static const char *const heads[COMMAND_CNT] = {
 	[COMMAND_TRACE] =
 		"Usage: connsnoop [trace] [OPTIONS] [-- PROGRAM [ARGUMENT...]]\n"
 		"       connsnoop list [OPTIONS]\n"
+		"       connsnoop ports [OPTIONS] [-- PROGRAM [ARGUMENT...]]\n"
 		"       connsnoop probe [OPTIONS]\n"
 		"       connsnoop [COMMAND] --help\n"
 		"\n"
@@ -37,6 +39,8 @@ static const char *const heads[COMMAND_CNT] = {
 		"Commands:\n"
 		"  trace                    stream events (the default command)\n"
 		"  list                     the sockets that exist now, with their processes\n"
+		"  ports                    which processes have which ports open; drift from a\n"
+		"                           baseline\n"
 		"  probe                    each hook, the backend chosen for it, and what is\n"
 		"                           lost without it; what the maps take\n",
 	[COMMAND_LIST] =
@@ -44,6 +48,12 @@ static const char *const heads[COMMAND_CNT] = {
 		"\n"
 		"List the TCP and UDP sockets that exist now, of all network namespaces, with the\n"
 		"processes that hold them.\n",
+	[COMMAND_PORTS] =
+		"Usage: connsnoop ports [OPTIONS] [-- PROGRAM [ARGUMENT...]]\n"
+		"\n"
+		"Show which processes have which ports open, to whom, and since when: TCP ports\n"
+		"that listen, and UDP ports that a process has named. With a PROGRAM, run it, and\n"
+		"show what it and its descendants have opened when the last has ended.\n",
 	[COMMAND_PROBE] =
 		"Usage: connsnoop probe [OPTIONS]\n"
 		"\n"
@@ -76,8 +86,24 @@ static const char *const tails[COMMAND_CNT] = {
 		"                           what nginx opens and closes\n"
 		"\n"
 		"Exit status: 0 done; 1 it failed; 2 wrong usage.\n",
-	[COMMAND_PROBE] = "\n"
-			  "Exit status: 0 done; 1 it failed; 2 wrong usage.\n",
+	[COMMAND_PORTS] =
+		"\n"
+		"Examples:\n"
+		"  connsnoop ports          the audit of this machine\n"
+		"  connsnoop ports --markdown -o report.md\n"
+		"                           the same for a report\n"
+		"  connsnoop ports --write-baseline allowed\n"
+		"  connsnoop ports --baseline allowed\n"
+		"                           what has changed since\n"
+		"  connsnoop ports --watch --outbound\n"
+		"                           openings and closings, and who talks to which ports\n"
+		"  connsnoop ports --baseline allowed -- make test\n"
+		"                           does a program open what it may, and nothing else?\n"
+		"\n"
+		"Exit status: 0 done, with --baseline: no drift; 1 it failed; 2 wrong usage; 3 with\n"
+		"--baseline: drift. With a PROGRAM its own, if that is not 0.\n",
+	[COMMAND_PROBE] = ("\n"
+			   "Exit status: 0 done; 1 it failed; 2 wrong usage.\n"),
 };
 
 /* Prints words from column @col on, continued at @indent, and ends the line. */

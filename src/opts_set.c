@@ -92,6 +92,14 @@ int opt_set_output(struct opt_ctx *c, const struct opt_row *row, const char *arg
 	return set_copy(row, &c->o->output, strcmp(arg, "-") ? arg : NULL);
 }
 
+int opt_set_file(struct opt_ctx *c, const struct opt_row *row, const char *arg)
+{
+	if (*arg)
+		return set_copy(row, field(c, row), arg);
+	log_err("--%s: the file name is empty; it takes a path", row->name);
+	return -EINVAL;
+}
+
 int opt_set_columns(struct opt_ctx *c, const struct opt_row *row, const char *arg)
 {
 	char *all;
@@ -252,7 +260,7 @@ static int list_event(void *ctx, const char *item)
 	int kind = names_event_kind(item);
 
 	if (kind < 0) {
-		say_not_one_of("events", item, names_kind, EVENT_LOST);
+		say_not_one_of("events", item, names_kind, EVENT_PORT);
 		return -EINVAL;
 	}
 	c->events_listed |= 1u << kind;

@@ -14,6 +14,7 @@ opt_setter opt_set_bool;    /* row->value into the bool at row->offset */
 opt_setter opt_set_string;  /* a copy at row->offset; the last one counts */
 opt_setter opt_set_seconds; /* nanoseconds at row->offset */
 opt_setter opt_set_output;
+opt_setter opt_set_file; /* a copy at row->offset; the last one counts */
 opt_setter opt_set_columns;
 opt_setter opt_set_color;
 opt_setter opt_set_backend;

@@ -19,10 +19,14 @@ const struct opt_row opt_rows[] = {
 		  "always go to stderr" },
 	{ "json", 'j', NULL, SHOWS, GROUP_OUTPUT, opt_set_bool, IN_OPTS(json), .value = true,
 	  .help = "JSON lines: one object a line, UTF-8" },
+	{ "csv", 0, NULL, LISTS, GROUP_OUTPUT, opt_set_bool, IN_OPTS(csv), .value = true,
+	  .help = "comma-separated values, as RFC 4180 has them" },
+	{ "markdown", 0, NULL, LISTS, GROUP_OUTPUT, opt_set_bool, IN_OPTS(markdown), .value = true,
+	  .help = "a table of Markdown, for a report" },
 	{ "numeric", 'n', NULL, SHOWS, GROUP_OUTPUT, opt_set_bool, IN_OPTS(numeric), .value = true,
 	  .help = "no names: ports as numbers, addresses as addresses" },
 	{ "columns", 0, "A,B,...", SHOWS, GROUP_OUTPUT, opt_set_columns,
-	  .help = "the columns of the text and their order; '--columns help' lists them" },
+	  .help = "the columns of the text, of CSV and Markdown, and their order; '--columns help' lists them" },
 	{ "no-header", 0, NULL, SHOWS, GROUP_OUTPUT, opt_set_bool, IN_OPTS(header), .value = false,
 	  .help = "text without the line that names the columns" },
 	{ "color", 0, "WHEN", SHOWS, GROUP_OUTPUT, opt_set_color,
@@ -86,6 +90,19 @@ const struct opt_row opt_rows[] = {
 	{ "watch", 'w', "SECONDS", LIST, GROUP_SOCKETS, opt_set_seconds, IN_OPTS(watch_ns),
 	  .help = "again and again, with that time between, marking what is new and what is gone" },
 
+	{ "watch", 'w', NULL, PORTS, GROUP_PORTS, opt_set_bool, IN_OPTS(follow_ports),
+	  .value = true,
+	  .help = "then go on, and print each port that is opened (+) or given up (-), until "
+		  "stopped; at the end those still open (=), with what they have accepted" },
+	{ "outbound", 0, NULL, PORTS, GROUP_PORTS, opt_set_bool, IN_OPTS(outbound), .value = true,
+	  .help = "also which executable talks to which remote ports, each once" },
+	{ "baseline", 0, "FILE", PORTS, GROUP_PORTS, opt_set_file, IN_OPTS(baseline),
+	  .help = "compare with the rules in FILE, and print what is new (+), gone (-) and with "
+		  "another owner (~); exit status 3 if there is anything. A rule is a line of "
+		  "the JSON of ports, whose keys can be left out" },
+	{ "write-baseline", 0, "FILE", PORTS, GROUP_PORTS, opt_set_file, IN_OPTS(write_baseline),
+	  .help = "write such a FILE of what is open, and print nothing" },
+
 	{ "events", 'e', "LIST", TRACE, GROUP_TRACING, opt_set_events,
 	  .help = "only these kinds of event: connect, established, accept, fail, close, listen, "
 		  "unlisten, flow, send, state, existing; the default is all but the last three. "
@@ -101,8 +118,9 @@ const struct opt_row opt_rows[] = {
 	{ "existing", 0, NULL, TRACE, GROUP_TRACING, opt_add_events, .value = 1u << EVENT_EXISTING,
 	  .help = "begin with an event for every TCP and UDP socket that is there already, of all "
 		  "network namespaces, with its owner, state and totals so far" },
-	{ "duration", 'd', "SECONDS", TRACE, GROUP_TRACING, opt_set_seconds, IN_OPTS(duration_ns),
-	  .help = "stop after that time, as in 10 or 0.5" },
+	{ "duration", 'd', "SECONDS", TRACE | PORTS, GROUP_TRACING, opt_set_seconds,
+	  IN_OPTS(duration_ns),
+	  .help = "stop after that time, as in 10 or 0.5; of ports, what was open at any time within it" },
 	{ "count", 0, "N", TRACE, GROUP_TRACING, opt_set_count, .help = "stop after N events" },
 	{ "udp-idle", 0, "SECONDS", TRACE, GROUP_TRACING, opt_set_seconds, IN_OPTS(udp_idle_ns),
 	  .help = "a UDP flow with no datagram for so long has ended (default 30)" },
@@ -116,10 +134,10 @@ const struct opt_row opt_rows[] = {
 	{ "latency", 0, "MS", TRACE, GROUP_TRACING, opt_set_latency,
 	  .help = "longest time an event may wait in the buffer before it is printed, up to 60000 "
 		  "(default 100; 0: print at once)" },
-	{ "backend", 0, "NAME", TRACE | PROBE, GROUP_TRACING, opt_set_backend,
+	{ "backend", 0, "NAME", TRACE | PORTS | PROBE, GROUP_TRACING, opt_set_backend,
 	  .help = "how to attach: fentry, kprobe, tracepoint, or auto (the default), which takes "
 		  "the best that really attaches, hook by hook" },
-	{ "as", 0, "USER", TRACE, GROUP_TRACING, opt_set_as,
+	{ "as", 0, "USER", TRACE | PORTS, GROUP_TRACING, opt_set_as,
 	  .help = "run PROGRAM as this user, by name or uid, with the user's groups, HOME, USER and "
 		  "LOGNAME" },
 	{ "stats", 0, NULL, TRACE, GROUP_TRACING, opt_set_bool, IN_OPTS(stats), .value = true,

@@ -117,11 +117,11 @@ void resolver_line(struct resolver *r, const struct event *e, struct line *l)
 	*l = (struct line){ .e = e, .utc_ns = clock_utc(&r->clock, e->ts_ns) };
 	if (!r->no_paths)
 		find_paths(r, &e->owner, l);
-	if (e->kind == EVENT_EXISTING)
+	if (e->kind == EVENT_EXISTING || e->kind == EVENT_PORT)
 		holders_line(r->holders, l);
 	if (!r->services)
 		return;
-	if (e->kind == EVENT_EXISTING && e->owner.pid)
+	if ((e->kind == EVENT_EXISTING || e->kind == EVENT_PORT) && e->owner.pid)
 		l->user = users_name(r->users, e->owner.uid);
 	if (e->lport)
 		l->lservice = services_str(r->services, e->proto, e->lport);

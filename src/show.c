@@ -18,12 +18,20 @@ static bool wants_color(const struct opts *opts)
 	       (opts->color == COLOR_AUTO && terminal && !(no_color && *no_color));
 }
 
-int show_open(struct output **out, const struct opts *opts, const char *columns)
+static const char *format_of(const struct opts *opts)
+{
+	return opts->json ? "json" : opts->csv ? "csv" : opts->markdown ? "markdown" : "text";
+}
+
+int show_open(struct output **out, const struct opts *opts, const char *text_columns,
+	      const char *table_columns)
 {
 	const struct output_opts o = {
 		.path = opts->output,
-		.format = opts->json ? "json" : "text",
-		.columns = opts->columns ?: columns,
+		.format = format_of(opts),
+		.columns = opts->columns		       ?:
+				   opts->csv || opts->markdown ? table_columns :
+								 text_columns,
 		.color = wants_color(opts),
 		.header = opts->header,
 	};

@@ -6,7 +6,11 @@
 struct opts;
 struct output;
 
-/* @columns: of the text, unless --columns says otherwise; NULL: the format's own. As output_open(). */
-int show_open(struct output **out, const struct opts *opts, const char *columns);
+/*
+ * The columns of text, and of CSV and Markdown, unless --columns says otherwise; NULL: the format's own. As
+ * output_open().
+ */
+int show_open(struct output **out, const struct opts *opts, const char *text_columns,
+	      const char *table_columns);
 
 #endif

@@ -8,10 +8,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "columns.h"
 #include "composite.h"
 #include "fields.h"
 #include "info.h"
-#include "log.h"
 #include "names.h"
 #include "put.h"
 
@@ -216,74 +216,40 @@ void text_line(struct text *t, struct buf *b, const struct line *l)
 	end_line(b, begin, p);
 }
 
-static const struct composite *find_composite(const char *name, size_t len)
+static void set_column(struct text *t, struct column *c, const struct column_name *name, bool color)
 {
-	for (size_t i = 0; i < composite_cnt; i++) {
-		if (strlen(composites[i].name) == len && !memcmp(composites[i].name, name, len))
-			return &composites[i];
-	}
-	return NULL;
-}
-
-static const struct field *find_field(const char *name, size_t len)
-{
-	for (size_t i = 0; i < field_cnt; i++) {
-		if (strlen(fields[i].name) == len && !memcmp(fields[i].name, name, len))
-			return &fields[i];
-	}
-	return NULL;
-}
-
-static int unknown_column(const char *name, size_t len)
-{
-	log_err("--columns: there is no column '%.*s'; '--columns help' lists them",
-		len > 64 ? 64 : (int)len, name);
-	return -EINVAL;
-}
-
-static int add_column(struct text *t, const char *name, size_t len, bool color)
-{
-	struct column *c = &t->columns[t->cnt];
-
-	c->composite = find_composite(name, len);
-	c->field = c->composite ? NULL : find_field(name, len);
+	c->composite = name->composite;
+	c->field = name->field;
 	if (c->composite) {
 		c->width = c->composite->width;
 		c->foreign = c->composite->has == COMPOSITE_SENTENCE;
 		t->string_cnt += c->composite->has == COMPOSITE_STRING;
 		snprintf(c->title, sizeof(c->title), "%s", c->composite->title);
-	} else if (c->field) {
-		c->width = c->field->width;
-		t->string_cnt += c->field->type == FIELD_STRING;
-		c->right = c->field->type == FIELD_NUMBER;
-		c->color = color && !strcmp(c->field->name, "event");
-		for (size_t i = 0; i < len && i < sizeof(c->title) - 1; i++)
-			c->title[i] = toupper((unsigned char)name[i]);
-	} else {
-		return unknown_column(name, len);
+		return;
 	}
-	t->cnt++;
-	return 0;
+	c->width = c->field->width;
+	t->string_cnt += c->field->type == FIELD_STRING;
+	c->right = c->field->type == FIELD_NUMBER;
+	c->color = color && !strcmp(c->field->name, "event");
+	for (size_t i = 0; i < name->len && i < sizeof(c->title) - 1; i++)
+		c->title[i] = toupper((unsigned char)name->name[i]);
 }
 
 static int add_columns(struct text *t, const char *list, bool color)
 {
-	size_t cnt = 1;
-	int err = 0;
+	struct column_name *names;
+	size_t cnt;
+	int err = columns_find(list, &names, &cnt);
 
-	for (const char *p = list; *p; p++)
-		cnt += *p == ',';
+	if (err)
+		return err;
 	t->columns = calloc(cnt, sizeof(*t->columns));
-	if (!t->columns)
-		return -ENOMEM;
-	for (const char *name = list; !err; name += strcspn(name, ",") + 1) {
-		err = add_column(t, name, strcspn(name, ","), color);
-		if (!name[strcspn(name, ",")])
-			break;
-	}
+	for (; t->columns && t->cnt < cnt; t->cnt++)
+		set_column(t, &t->columns[t->cnt], &names[t->cnt], color);
+	free(names);
 	if (t->cnt > 1)
 		t->columns[t->cnt - 1].free = t->columns[t->cnt - 1].foreign;
-	return err;
+	return t->columns ? 0 : -ENOMEM;
 }
 
 struct text *text_new(const char *columns, bool color)
@@ -310,6 +276,16 @@ void text_free(struct text *t)
 	free(t);
 }
 
+/* Then the field of this name is no column. */
+static bool is_composite(const char *name)
+{
+	for (size_t i = 0; i < composite_cnt; i++) {
+		if (!strcmp(composites[i].name, name))
+			return true;
+	}
+	return false;
+}
+
 void text_columns_help(void)
 {
 	printf("The default is %s.\n\n", DEFAULT_COLUMNS);
@@ -317,7 +293,7 @@ void text_columns_help(void)
 		printf("  %-13s %s\n", composites[i].name, composites[i].help);
 	printf("\n");
 	for (size_t i = 0; i < field_cnt; i++) {
-		if (!find_composite(fields[i].name, strlen(fields[i].name)))
+		if (!is_composite(fields[i].name))
 			printf("  %-13s %s\n", fields[i].name, fields[i].help);
 	}
 }

@@ -59,7 +59,12 @@ static const char *const golden[EVENT_SUMMARY] = {
 					   ",\"tx_bytes\":517,\"rx_bytes\":3456789,"
 					   "\"tx_packets\":12,\"rx_packets\":2400,"
 					   "\"retrans\":0,\"rtt_us\":20100,\"state\":\"ESTAB\","
-					   "\"rx_queue_bytes\":7,\"tx_queue_bytes\":42"),
+					   "\"rx_queue_bytes\":3,\"tx_queue_bytes\":40"),
+	[EVENT_PORT] = TCP("port", LISTENER
+			   ",\"change\":\"changed\",\"scope\":\"every-interface\","
+			   "\"since\":\"2026-11-22T23:43:37.123456789Z\",\"user\":\"www-data\","
+			   "\"connections\":2,\"accepted\":7,\"unexpected\":\"not-ssh\","
+			   "\"was\":\"/usr/sbin/nginx\",\"rule\":3,\"backlog\":511"),
 	[EVENT_LOST] = START("lost") "\"reason\":\"buffer\",\"kind\":\"close\",\"count\":1234}\n",
 };
 
@@ -273,8 +278,10 @@ static void test_any_bytes(void **state)
 	(void)state;
 	srand(1);
 	for (int i = 0; i < 20000; i++) {
+		static const struct port_facts port;
 		struct event e;
 		struct line l = { .e = &e,
+				  .port = &port,
 				  .utc_ns = SAMPLE_UTC_NS,
 				  .lost_kind = rand() % 20,
 				  .lost_reason = rand() % 8 };

@@ -8,6 +8,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <netinet/tcp.h>
 #include <stdlib.h>
 
 #include <cmocka.h>
@@ -90,6 +91,8 @@ static int teardown(void **state)
 /* clang-format off */
 static bool is_output(void) { return !strcmp(o.output, "/tmp/x"); }
 static bool is_json(void) { return o.json; }
+static bool is_csv(void) { return o.csv; }
+static bool is_markdown(void) { return o.markdown; }
 static bool is_numeric(void) { return o.numeric; }
 static bool is_columns(void) { return !strcmp(o.columns, "event,pid"); }
 static bool is_no_header(void) { return !o.header; }
@@ -110,6 +113,16 @@ static bool is_net(void) { return o.filters.net_cnt == 2 && o.filters.nets[1].ex
 static bool is_class(void) { return o.filters.classes == 1u << CLASS_PRIVATE; }
 static bool is_in(void) { return o.filters.set == FILTER_IN; }
 static bool is_out(void) { return o.filters.set == FILTER_OUT; }
+static bool is_listening(void) { return o.listening && o.states == (1u << TCP_LISTEN | 1u << TCP_CLOSE); }
+static bool is_all(void) { return o.all && o.states == ~0u; }
+static bool is_state(void) { return o.states == (1u << TCP_ESTABLISHED | 1u << TCP_TIME_WAIT); }
+static bool is_sort(void) { return !strcmp(o.sort, "-pid,lport"); }
+static bool is_summary(void) { return o.summary; }
+static bool is_list_watch(void) { return o.watch_ns == 500000000ull; }
+static bool is_ports_watch(void) { return o.follow_ports && !o.outbound; }
+static bool is_outbound(void) { return o.events & 1u << EVENT_CONNECT && !o.follow_ports; }
+static bool is_baseline(void) { return !strcmp(o.baseline, "/tmp/x"); }
+static bool is_write_baseline(void) { return !strcmp(o.write_baseline, "/tmp/x"); }
 static bool is_events(void) { return o.events == (EVENTS_FAILED | EVENTS_ALWAYS); }
 static bool is_failed(void) { return o.failed_only && is_events(); }
 static bool is_states(void) { return o.events == (EVENTS_DEFAULT | 1u << EVENT_STATE); }
@@ -144,6 +157,8 @@ static const struct row_case {
 } cases[] = {
 	{ "output", is_output, "/tmp/x", "", OPTS_RUN },
 	{ "json", is_json, NULL, NULL, OPTS_RUN },
+	{ "csv", is_csv, NULL, NULL, OPTS_RUN },
+	{ "markdown", is_markdown, NULL, NULL, OPTS_RUN },
 	{ "numeric", is_numeric, NULL, NULL, OPTS_RUN },
 	{ "columns", is_columns, "event,pid", "pids", OPTS_RUN },
 	{ "no-header", is_no_header, NULL, NULL, OPTS_RUN },
@@ -164,11 +179,21 @@ static const struct row_case {
 	{ "class", is_class, "private", "public", OPTS_RUN },
 	{ "in", is_in, NULL, NULL, OPTS_RUN },
 	{ "out", is_out, NULL, NULL, OPTS_RUN },
+	{ "listening", is_listening, NULL, NULL, OPTS_RUN },
+	{ "all", is_all, NULL, NULL, OPTS_RUN },
+	{ "state", is_state, "estab,TIME-WAIT", "open", OPTS_RUN },
+	{ "sort", is_sort, "-pid,lport", "pids", OPTS_RUN },
+	{ "summary", is_summary, NULL, NULL, OPTS_RUN },
+	{ "watch", is_list_watch, "0.5", "0", OPTS_RUN },
+	{ "watch", is_ports_watch, NULL, NULL, OPTS_RUN },
+	{ "outbound", is_outbound, NULL, NULL, OPTS_RUN },
+	{ "baseline", is_baseline, "/tmp/x", "", OPTS_RUN },
+	{ "write-baseline", is_write_baseline, "/tmp/x", "", OPTS_RUN },
 	{ "events", is_events, "close,fail", "close,closed", OPTS_RUN },
 	{ "failed", is_failed, NULL, NULL, OPTS_RUN },
 	{ "states", is_states, NULL, NULL, OPTS_RUN },
-	{ "existing", is_existing, NULL, NULL, OPTS_RUN },
 	{ "datagrams", is_datagrams, NULL, NULL, OPTS_RUN },
+	{ "existing", is_existing, NULL, NULL, OPTS_RUN },
 	{ "duration", is_duration, "2.5", "0", OPTS_RUN },
 	{ "count", is_count, "5000000000", "0", OPTS_RUN },
 	{ "udp-idle", is_udp_idle, "0.5", "0.0", OPTS_RUN },
@@ -189,14 +214,24 @@ static const struct row_case {
 	{ "version", is_version, NULL, NULL, OPTS_DONE },
 };
 
-static const struct row_case *case_of(const struct opt_row *row)
+/* Both tables have the same order: a name may stand there twice, of different commands. */
+static const struct row_case *case_of(size_t i)
 {
-	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
-		if (!strcmp(cases[i].name, row->name))
-			return &cases[i];
-	}
-	fail_msg("--%s has no case in this test", row->name);
-	return NULL;
+	if (i >= ARRAY_SIZE(cases) || strcmp(cases[i].name, opt_rows[i].name) != 0)
+		fail_msg("--%s has no case in this test", opt_rows[i].name);
+	return &cases[i];
+}
+
+/* A command that has the option. */
+static char *command_of(const struct opt_row *row)
+{
+	static char name[16];
+	int command = 0;
+
+	while (!(row->commands & 1u << command))
+		command++;
+	snprintf(name, sizeof(name), "%s", command_names[command]);
+	return name;
 }
 
 static void check_good(const struct row_case *c, enum opts_result result, const char *how)
@@ -212,23 +247,23 @@ static void test_each_row_takes_its_good_value(void **state)
 	(void)state;
 	assert_int_equal(opt_row_cnt, ARRAY_SIZE(cases));
 	for (size_t i = 0; i < opt_row_cnt; i++) {
-		const struct row_case *c = case_of(&opt_rows[i]);
+		const struct row_case *c = case_of(i);
+		char *command = command_of(&opt_rows[i]);
 		char *dashes = c->done == is_as ? "--" : NULL, *program = "true";
 
 		assert_int_equal(!c->good, !opt_rows[i].arg);
 		snprintf(name, sizeof(name), "--%s", c->name);
-		check_good(c, RUN_ROW(&opt_rows[i], name, c->good, dashes, program), name);
+		check_good(c, RUN(command, name, c->good, dashes, program), name);
 		letter[1] = opt_rows[i].letter;
 		if (letter[1])
-			check_good(c, RUN_ROW(&opt_rows[i], letter, c->good, dashes, program),
-				   letter);
+			check_good(c, RUN(command, letter, c->good, dashes, program), letter);
 		if (!c->good)
 			continue;
 		snprintf(joined, sizeof(joined), "--%s=%s", c->name, c->good);
-		check_good(c, RUN_ROW(&opt_rows[i], joined, dashes, program), joined);
+		check_good(c, RUN(command, joined, dashes, program), joined);
 		snprintf(joined, sizeof(joined), "%s%s", letter, c->good);
 		if (letter[1])
-			check_good(c, RUN_ROW(&opt_rows[i], joined, dashes, program), joined);
+			check_good(c, RUN(command, joined, dashes, program), joined);
 	}
 }
 
@@ -239,23 +274,24 @@ static void test_each_row_refuses_what_is_wrong(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < opt_row_cnt; i++) {
-		const struct row_case *c = case_of(&opt_rows[i]);
+		const struct row_case *c = case_of(i);
+		char *command = command_of(&opt_rows[i]);
 
 		snprintf(name, sizeof(name), "--%s", c->name);
 		letter[1] = opt_rows[i].letter;
 		snprintf(joined, sizeof(joined), "--%s=%s", c->name, c->bad ? c->bad : "1");
-		check_usage(RUN_ROW(&opt_rows[i], joined), joined, name);
+		check_usage(RUN(command, joined), joined, name);
 		if (!c->good) {
 			assert_null(c->bad);
 			continue;
 		}
 		assert_non_null(c->bad);
-		check_usage(RUN_ROW(&opt_rows[i], name), name, name);
+		check_usage(RUN(command, name), name, name);
 		if (letter[1])
-			check_usage(RUN_ROW(&opt_rows[i], letter), letter, name);
+			check_usage(RUN(command, letter), letter, name);
 		/* The value itself is shown, and where it began to be wrong. */
 		if (*c->bad && !strchr(c->bad, ',')) {
-			RUN_ROW(&opt_rows[i], joined);
+			RUN(command, joined);
 			assert_non_null(strstr(err.text, c->bad));
 		}
 	}
@@ -282,12 +318,14 @@ static void test_each_row_survives_hostile_values(void **state)
 	for (size_t i = 0; i < opt_row_cnt; i++) {
 		if (!opt_rows[i].arg)
 			continue;
+		char *command = command_of(&opt_rows[i]);
+
 		snprintf(name, sizeof(name), "--%s", opt_rows[i].name);
 		for (size_t j = 0; j <= ARRAY_SIZE(values); j++) {
 			char *value = j < ARRAY_SIZE(values) ? values[j] : big;
 
-			if (RUN_ROW(&opt_rows[i], name, value) != OPTS_RUN)
-				check_usage(RUN_ROW(&opt_rows[i], name, value), name, name);
+			if (RUN(command, name, value) != OPTS_RUN)
+				check_usage(RUN(command, name, value), name, name);
 		}
 	}
 	free(big);
@@ -553,10 +591,11 @@ static void test_columns_help(void **state)
 	assert_usage("'bogus'", "--json", "--columns", "pid", "--columns", "bogus");
 }
 
-static const struct opt_row *row_of(const char *name, size_t len)
+static const struct opt_row *row_of(const char *name, size_t len, uint32_t commands)
 {
 	for (size_t i = 0; i < opt_row_cnt; i++) {
-		if (strlen(opt_rows[i].name) == len && !strncmp(opt_rows[i].name, name, len))
+		if (strlen(opt_rows[i].name) == len && !strncmp(opt_rows[i].name, name, len) &&
+		    opt_rows[i].commands & commands)
 			return &opt_rows[i];
 	}
 	return NULL;
@@ -573,8 +612,11 @@ static bool help_has(const char *help, const struct opt_row *row)
 	else
 		snprintf(label, sizeof(label), "\n      --%s", row->name);
 	found = strstr(help, label);
-	return found && (found[strlen(label)] == ' ' || found[strlen(label)] == '\n') &&
-	       (!row->arg || strstr(found, row->arg) == found + strlen(label) + 1);
+	if (!found)
+		return false;
+	found += strlen(label);
+	return row->arg ? *found == ' ' && strstr(found, row->arg) == found + 1 :
+			  *found == '\n' || !strncmp(found, "  ", 2);
 }
 
 static void check_help(enum command command)
@@ -594,10 +636,10 @@ static void check_help(enum command command)
 
 		s += 2;
 		len = strspn(s, "abcdefghijklmnopqrstuvwxyz0123456789-");
-		row = row_of(s, len);
+		row = row_of(s, len, 1u << command);
 		if (!len) /* the end of the options */
 			continue;
-		if (!row || !(row->commands & 1u << command))
+		if (!row)
 			fail_msg("help of %s has --%.*s", command_names[command], (int)len, s);
 	}
 	while (*help) {
@@ -644,14 +686,15 @@ static void test_table(void **state)
 	for (size_t i = 0; i < opt_row_cnt; i++) {
 		const struct opt_row *row = &opt_rows[i];
 
-		assert_ptr_equal(row_of(row->name, strlen(row->name)), row);
+		assert_ptr_equal(row_of(row->name, strlen(row->name), row->commands), row);
 		assert_non_null(row->set);
 		assert_true(row->commands && !(row->commands >> COMMAND_CNT));
 		assert_in_range(row->group, 0, GROUP_CNT - 1);
 		assert_true(strlen(row->help) > 10 && row->help[strlen(row->help) - 1] != '.');
 		assert_true(!row->letter || isalnum((unsigned char)row->letter));
 		for (size_t j = 0; row->letter && j < i; j++)
-			assert_int_not_equal(row->letter, opt_rows[j].letter);
+			assert_true(row->letter != opt_rows[j].letter ||
+				    !(row->commands & opt_rows[j].commands));
 	}
 }
 

@@ -58,8 +58,8 @@ static inline void sample_existing(struct event *e)
 	e->tx_packets = 12;
 	e->rx_packets = 2400;
 	e->rtt_us = 20100;
-	e->rx_queue_bytes = 7;
-	e->tx_queue_bytes = 42;
+	e->rx_queue_bytes = 3;
+	e->tx_queue_bytes = 40;
 }
 
 static inline void sample_listener(struct event *e)
@@ -72,6 +72,27 @@ static inline void sample_listener(struct event *e)
 	e->rport = 0;
 	memset(e->raddr, 0, sizeof(e->raddr));
 	sample_endpoints(e, "0.0.0.0", NULL);
+}
+
+static inline void sample_port(struct line *l, struct event *e)
+{
+	static const struct port_facts facts = {
+		.since_ns = SAMPLE_UTC_NS,
+		.connections = 2,
+		.accepted = 7,
+		.has_connections = true,
+		.has_accepted = true,
+		.rule_line = 3,
+		.scope = "every-interface",
+		.unexpected = "not-ssh",
+		.was = { "/usr/sbin/nginx", sizeof("/usr/sbin/nginx") - 1 },
+	};
+
+	e->new_state = TCP_LISTEN;
+	e->backlog = 511;
+	l->port = &facts;
+	l->user = STR("www-data");
+	l->change = CHANGE_CHANGED;
 }
 
 static inline void sample_udp(struct event *e)
@@ -109,6 +130,7 @@ static inline void sample_details(struct event *e)
 		e->backlog = 511;
 		/* fall through */
 	case EVENT_UNLISTEN:
+	case EVENT_PORT:
 		sample_listener(e);
 		break;
 	case EVENT_SEND:
@@ -128,7 +150,7 @@ static inline void sample_details(struct event *e)
 static inline struct sample sample_new(enum event_kind kind)
 {
 	/* volatile: the compiler need not know that it is deliberately too short. */
-	volatile size_t size = kind == EVENT_CLOSE || kind == EVENT_EXISTING ?
+	volatile size_t size = kind == EVENT_CLOSE || kind == EVENT_EXISTING || kind == EVENT_PORT ?
 				       sizeof(struct event) :
 				       EVENT_HEAD_SIZE;
 	struct event *e = calloc(1, size);
@@ -153,6 +175,8 @@ static inline struct sample sample_new(enum event_kind kind)
 	e->rport = 443;
 	sample_endpoints(e, "10.0.2.15", "93.184.216.34");
 	sample_details(e);
+	if (kind == EVENT_PORT)
+		sample_port(&s.line, e);
 	s.line.exe = STR("/usr/bin/curl");
 	s.line.cgroup = STR("/system.slice/app.service");
 	if (e->lport == 443)

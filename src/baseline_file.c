@@ -1,0 +1,146 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/* Reading and replacing the file of a baseline. */
+#include "baseline_file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "baseline.h"
+#include "buf.h"
+#include "log.h"
+
+#define FILE_MAX (64u << 20) /* more is no baseline, but a mistake */
+
+static int read_all(int fd, struct buf *b)
+{
+	for (;;) {
+		char *p = buf_room(b, 65536);
+		ssize_t n = p ? read(fd, p, 65536) : 0;
+
+		if (!p)
+			return -ENOMEM;
+		if (n < 0 && errno != EINTR)
+			return -errno;
+		if (!n)
+			return 0;
+		b->len += n > 0 ? n : 0;
+		if (b->len > FILE_MAX)
+			return -EFBIG;
+	}
+}
+
+static int read_file(const char *path, struct buf *b)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC), err;
+
+	if (fd < 0)
+		return -errno;
+	err = read_all(fd, b);
+	close(fd);
+	return err;
+}
+
+int baseline_read(struct baseline **out, const char *path)
+{
+	char fault[BASELINE_FAULT_MAX];
+	struct buf b = { 0 };
+	size_t line;
+	int err = read_file(path, &b);
+
+	if (err) {
+		log_err("cannot read the baseline '%s': %s", path, strerror(-err));
+	} else {
+		err = baseline_parse(out, b.data, b.len, &line, fault);
+		if (err == -EINVAL)
+			log_err("the baseline '%s' has a fault in line %zu: %s", path, line, fault);
+		else if (err)
+			log_err("cannot read the baseline '%s': %s", path, strerror(-err));
+	}
+	buf_free(&b);
+	return err;
+}
+
+static int write_all(int fd, const struct buf *b)
+{
+	for (size_t done = 0; done < b->len;) {
+		ssize_t n = write(fd, b->data + done, b->len - done);
+
+		if (n < 0 && errno != EINTR)
+			return -errno;
+		done += n > 0 ? n : 0;
+	}
+	return 0;
+}
+
+static mode_t mode_of_new_files(void)
+{
+	mode_t mask = umask(0);
+
+	umask(mask);
+	return 0666 & ~mask;
+}
+
+/* Into @temporary, a name ready for mkostemp(), then renamed. */
+static int replace(const char *path, char *temporary, mode_t mode, const struct buf *b)
+{
+	int fd = mkostemp(temporary, O_CLOEXEC), err;
+
+	if (fd < 0)
+		return -errno;
+	err = write_all(fd, b);
+	if (!err && (fsync(fd) || fchmod(fd, mode)))
+		err = -errno;
+	if (close(fd) && !err)
+		err = -errno;
+	if (!err && rename(temporary, path))
+		err = -errno;
+	if (err)
+		unlink(temporary);
+	return err;
+}
+
+static int write_file(const char *path, mode_t mode, const struct buf *b)
+{
+	char *temporary;
+	int err;
+
+	if (asprintf(&temporary, "%s.XXXXXX", path) < 0)
+		return -ENOMEM;
+	err = replace(path, temporary, mode, b);
+	free(temporary);
+	return err;
+}
+
+/* A device or a pipe stays what it is. */
+static int write_device(const char *path, const struct buf *b)
+{
+	int fd = open(path, O_WRONLY | O_CLOEXEC), err;
+
+	if (fd < 0)
+		return -errno;
+	err = write_all(fd, b);
+	return close(fd) && !err ? -errno : err;
+}
+
+int baseline_write(const char *path, const struct buf *rules)
+{
+	char *real =
+		realpath(path, NULL); /* what a symbolic link names is replaced, not the link */
+	struct stat st;
+	int err;
+
+	if (real && !stat(real, &st))
+		err = S_ISREG(st.st_mode) ? write_file(real, st.st_mode & 0777, rules) :
+					    write_device(real, rules);
+	else
+		err = write_file(path, mode_of_new_files(), rules);
+	free(real);
+	if (err)
+		log_err("cannot write the baseline '%s': %s", path, strerror(-err));
+	return err;
+}
