@@ -59,7 +59,7 @@ static const char *const golden[EVENT_SUMMARY] = {
 					   ",\"tx_bytes\":517,\"rx_bytes\":3456789,"
 					   "\"tx_packets\":12,\"rx_packets\":2400,"
 					   "\"retrans\":0,\"rtt_us\":20100,\"state\":\"ESTAB\","
-					   "\"rx_queue_bytes\":3,\"tx_queue_bytes\":40"),
+					   "\"rx_queue_bytes\":7,\"tx_queue_bytes\":42"),
 	[EVENT_PORT] = TCP("port", LISTENER
 			   ",\"change\":\"changed\",\"scope\":\"every-interface\","
 			   "\"since\":\"2026-11-22T23:43:37.123456789Z\",\"user\":\"www-data\","

@@ -58,8 +58,8 @@ static inline void sample_existing(struct event *e)
 	e->tx_packets = 12;
 	e->rx_packets = 2400;
 	e->rtt_us = 20100;
-	e->rx_queue_bytes = 3;
-	e->tx_queue_bytes = 40;
+	e->rx_queue_bytes = 7;
+	e->tx_queue_bytes = 42;
 }
 
 static inline void sample_listener(struct event *e)

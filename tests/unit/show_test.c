@@ -23,7 +23,7 @@ static const char *shown(const struct opts *opts, const char *columns)
 	struct output *output;
 
 	capture_begin(&out, STDOUT_FILENO);
-	assert_int_equal(show_open(&output, opts, columns), 0);
+	assert_int_equal(show_open(&output, opts, columns, NULL), 0);
 	assert_int_equal(output_line(output, &s.line), 0);
 	assert_int_equal(output_close(output), 0);
 	capture_end(&out);
@@ -73,7 +73,7 @@ static void test_file_that_cannot_be(void **state)
 
 	(void)state;
 	capture_begin(&err, STDERR_FILENO);
-	assert_true(show_open(&output, &o, "pid") < 0);
+	assert_true(show_open(&output, &o, "pid", NULL) < 0);
 	capture_end(&err);
 	assert_true(capture_is_one_sentence(&err));
 	assert_null(output);
