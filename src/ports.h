@@ -60,10 +60,10 @@ int ports_add_socket(struct ports *p, const struct event *e, struct str exe);
 
 /*
  * What a traced event, which is whole, did to a port: row opened (CHANGE_NEW), given up by its last socket (CHANGE_GONE:
- * *@row is valid until the next call), or nothing to tell. -ENOMEM.
+ * *@out is valid until the next call), or nothing to tell. -ENOMEM.
  */
 int ports_add_event(struct ports *p, const struct event *e, struct str exe, enum change *change,
-		    struct port_row **row);
+		    struct port_row **out);
 
 /* Each row in the order of protocol, port, address, namespace and pid; until @fn gives non-zero. */
 int ports_each(struct ports *p, int (*fn)(void *ctx, struct port_row *row), void *ctx);
