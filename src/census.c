@@ -6,10 +6,10 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
-#include <uthash.h>
 
 #include "config.h"
 #include "fields.h"
+#include "hash.h"
 #include "names.h"
 #include "put.h"
 

@@ -6,9 +6,9 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
-#include <uthash.h>
 
 #include "event.h"
+#include "hash.h"
 
 /* The first place is the owner's, which comes with the event. */
 struct shared_socket {

@@ -10,10 +10,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <uthash.h>
 
 #include "clock.h"
 #include "event.h"
+#include "hash.h"
 
 #define NS_PER_MS 1000000ULL
 #define TRY_MS 1000 /* a server that does not answer */

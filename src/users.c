@@ -5,7 +5,8 @@
 #include <pwd.h>
 #include <stdlib.h>
 #include <string.h>
-#include <uthash.h>
+
+#include "hash.h"
 
 struct user_name {
 	uint32_t uid;
