@@ -244,11 +244,13 @@ static int add_columns(struct text *t, const char *list, bool color)
 	if (err)
 		return err;
 	t->columns = calloc(cnt, sizeof(*t->columns));
-	for (; t->columns && t->cnt < cnt; t->cnt++)
-		set_column(t, &t->columns[t->cnt], &names[t->cnt], color);
+	if (t->columns) {
+		for (; t->cnt < cnt; t->cnt++)
+			set_column(t, &t->columns[t->cnt], &names[t->cnt], color);
+		if (t->cnt > 1)
+			t->columns[t->cnt - 1].free = t->columns[t->cnt - 1].foreign;
+	}
 	free(names);
-	if (t->cnt > 1)
-		t->columns[t->cnt - 1].free = t->columns[t->cnt - 1].foreign;
 	return t->columns ? 0 : -ENOMEM;
 }
 
