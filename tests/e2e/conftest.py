@@ -43,6 +43,8 @@ IN_EVERY_VM = {
 NOT_IN_VMS = re.compile(r'test_(route|icmp|firewall|cgroup)\[non-blocking|test_route\[.*ffff:'
                         r'|test_many_reset_in_the_queue|test_reset_while_accept_returns')
 VARIANTS_IN_VMS = 3  # of a test with parameters: the first ones
+# What attaches nothing is the same with every backend: on each kernel one runs them.
+WITHOUT_BACKEND = {'test_list.py'}
 
 
 def pytest_collection_modifyitems(config, items):
@@ -53,6 +55,7 @@ def pytest_collection_modifyitems(config, items):
         variants[item.path, item.originalname] += 1
         only = IN_EVERY_VM.get(item.path.name)
         keep = item.name in only if only else (
+            (BACKEND in ('auto', 'fentry') or item.path.name not in WITHOUT_BACKEND) and
             not NOT_IN_VMS.match(item.name) and
             variants[item.path, item.originalname] <= VARIANTS_IN_VMS)
         (kept if keep else left).append(item)
