@@ -103,20 +103,35 @@ static __always_inline bool list_wants_state(__u8 state)
 
 /*
  * May a socket of the table be told now? One that processes hold and that nobody has noted came after
- * the files were looked at: they are looked at once more. @h: NULL if it is not noted.
+ * the files were looked at, or its process is not to be seen from here: it is told as late, and once more
+ * if its owner is found. @h: NULL if it is not noted.
  */
-static __always_inline bool list_is_due(const struct holding *h, struct sock *sk, __u64 id)
+static __always_inline bool list_is_due(struct scratch *x, const struct holding *h, struct sock *sk)
 {
+	x->event_flags = 0;
 	if (h)
-		return !h->told;
+		return !h->told && (!h->late || h->pid);
 	if (!LOAD(sk, sk_socket, file))
 		return shared.list_phase == LIST_TABLES;
 	if (shared.list_phase != LIST_TABLES)
 		return true;
 	if (cfg.filters & FILTER_OWNER)
 		return false; /* nearly all are the others' */
-	list_insert(id, 0);
-	return false;
+	x->event_flags = EVENT_F_LATE;
+	return true;
+}
+
+static __always_inline void list_was_late(struct sock *sk, __u64 id)
+{
+	struct holding h = { .late = 1 };
+	__u64 file = (__u64)LOAD(sk, sk_socket, file);
+	__u8 none = 0;
+
+	shared.list_noted++;
+	/* without room, all that is left is looked for */
+	if (!bpf_map_update_elem(&holdings, &id, &h, BPF_NOEXIST) &&
+	    !bpf_map_update_elem(&late_files, &file, &none, BPF_ANY))
+		shared.list_late++;
 }
 
 /* @h: NULL if nobody holds it; then it is noted only so that it is not told again as what is left of it. */
@@ -130,6 +145,15 @@ static __always_inline void list_was_told(struct holding *h, __u64 id)
 	}
 	h->told = 1;
 	shared.list_told++;
+}
+
+static __always_inline void list_end_sock(const struct scratch *x, struct holding *h,
+					  struct sock *sk, __u64 id)
+{
+	if (x->event_flags)
+		list_was_late(sk, id);
+	else
+		list_was_told(h, id);
 }
 
 static __always_inline void list_set_owner(struct owner *owner, const struct holding *h)
@@ -157,7 +181,7 @@ SUBPROG int list_tcp_sock(struct seq_file *seq, struct tcp_sock *tp)
 		return 0;
 	id = conn_id(tp);
 	h = bpf_map_lookup_elem(&holdings, &id);
-	if (!list_is_due(h, (struct sock *)tp, id))
+	if (!list_is_due(x, h, (struct sock *)tp))
 		return 0;
 	c = &x->conn;
 	__builtin_memset(c, 0, sizeof(*c));
@@ -166,25 +190,27 @@ SUBPROG int list_tcp_sock(struct seq_file *seq, struct tcp_sock *tp)
 	if (c->role == ROLE_CHILD && !c->accepted)
 		c->e.attr = scan_listener(&c->e.owner, &c->e.tuple);
 	if (!scan_conn_tell(seq, tp, c, state))
-		list_was_told(h, id);
+		list_end_sock(x, h, (struct sock *)tp, id);
 	return 0;
 }
 
 SUBPROG int list_udp_sock(struct seq_file *seq, struct sock *sk)
 {
+	struct scratch *x = scratch();
 	struct owner owner = {};
 	struct holding *h;
 	__u64 id;
 
-	if (!LOAD(sk, __sk_common.skc_num) || !list_wants_state(LOAD(sk, __sk_common.skc_state)))
+	if (!x || !LOAD(sk, __sk_common.skc_num) ||
+	    !list_wants_state(LOAD(sk, __sk_common.skc_state)))
 		return 0;
 	id = sock_cookie(sk);
 	h = bpf_map_lookup_elem(&holdings, &id);
-	if (!list_is_due(h, sk, id))
+	if (!list_is_due(x, h, sk))
 		return 0;
 	list_set_owner(&owner, h);
 	if (!scan_udp_tell(seq, sk, &owner))
-		list_was_told(h, id);
+		list_end_sock(x, h, sk, id);
 	return 0;
 }
 
@@ -195,19 +221,30 @@ SUBPROG int list_udp_sock(struct seq_file *seq, struct sock *sk)
 static __always_inline int list_mini_sock(struct seq_file *seq, struct sock *mini, __u64 id,
 					  __u8 state)
 {
+	struct scratch *x;
 	struct holding *h;
 
 	if (shared.list_phase != LIST_TABLES || !list_wants_state(state))
 		return 0;
 	h = bpf_map_lookup_elem(&holdings, &id);
-	if (h && h->told)
+	x = scratch();
+	if (!x || (h && h->told))
 		return 0;
+	x->event_flags = 0;
 	if (!scan_mini_sock(seq, mini, id, state) && h)
 		list_was_told(h, id); /* the others are too many, and do not change */
 	return 0;
 }
 
 /* --- files --------------------------------------------------------------------------------------- */
+
+/* Is it worth to look into a file? Called before anything of it is read. */
+static __always_inline bool list_wants_file(struct file *file)
+{
+	__u64 key = (__u64)file;
+
+	return !shared.list_late_only || bpf_map_lookup_elem(&late_files, &key);
+}
 
 /* A socket of MPTCP: what is told is its first path, under this id. */
 static __always_inline void list_held_mptcp(struct seq_file *seq, struct task_struct *task,
@@ -243,6 +280,14 @@ SUBPROG int list_tell_held(struct seq_file *seq, struct sock *sk, struct tcp_soc
 	return 0;
 }
 
+/* Do the filters exclude it, whoever holds it? The tables would not tell it, so it is not noted either. */
+static __always_inline bool list_is_excluded(struct sock *sk, __u16 proto)
+{
+	if (cfg.filters & FILTER_NETNS && LOAD(sk, __sk_common.skc_net.net, ns.inum) != cfg.netns)
+		return true;
+	return !proto_wanted(proto == IPPROTO_UDP ? IPPROTO_UDP : IPPROTO_TCP);
+}
+
 /* An inet socket in a file of @task; @tp: the same if it is TCP's, else NULL. */
 static __always_inline int list_held(struct seq_file *seq, struct task_struct *task,
 				     struct sock *sk, struct tcp_sock *tp)
@@ -250,6 +295,8 @@ static __always_inline int list_held(struct seq_file *seq, struct task_struct *t
 	__u8 state = LOAD(sk, __sk_common.skc_state);
 	__u16 proto = LOAD(sk, sk_protocol);
 
+	if (list_is_excluded(sk, proto))
+		return 0;
 	if (!tp && proto != IPPROTO_UDP) {
 		if (proto == IPPROTO_MPTCP)
 			list_held_mptcp(seq, task, sk);

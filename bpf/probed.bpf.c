@@ -388,7 +388,7 @@ int list_files_probed(struct bpf_iter__task_file *ctx)
 	struct file *file = ctx->file;
 	struct sock *sk;
 
-	if (!task || !file)
+	if (!task || !file || !list_wants_file(file))
 		return 0;
 	sk = sock_of_file(file);
 	return sk ? list_held(ctx->meta->seq, task, sk, to_first_path(sk)) : 0;

@@ -16,7 +16,8 @@ struct scratch {
 	struct event event;
 	struct conn conn; /* the record it makes: too much for the stack, as deep as it is here */
 	struct exe_buffer exe;
-	__u32 last_pid; /* whose exe_record was written last */
+	__u32 last_pid;	   /* whose exe_record was written last */
+	__u32 event_flags; /* list: EVENT_F_LATE, or 0 */
 	/* list: the process whose files are looked at, and whether the filters want it */
 	__u32 holder_pid;
 	__u32 holder_wanted;
@@ -93,8 +94,10 @@ static __always_inline void existing_init(struct event *e, const struct tuple *t
  */
 static __always_inline long scan_write(struct seq_file *seq, struct scratch *x)
 {
-	long err = bpf_seq_write(seq, &x->event, sizeof(x->event));
+	long err;
 
+	x->event.flags |= x->event_flags;
+	err = bpf_seq_write(seq, &x->event, sizeof(x->event));
 	if (err)
 		x->last_pid = 0;
 	return err;

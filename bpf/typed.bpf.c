@@ -397,7 +397,7 @@ int list_files_typed(struct bpf_iter__task_file *ctx)
 	struct file *file = ctx->file;
 	struct sock *sk;
 
-	if (!task || !file)
+	if (!task || !file || !list_wants_file(file))
 		return 0;
 	sk = inet_sock_of(file);
 	return sk ? list_held(ctx->meta->seq, task, sk, bpf_skc_to_tcp_sock(sk)) : 0;

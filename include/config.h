@@ -107,9 +107,9 @@ enum sweep_mode {
  * tell all: the others are for sockets that have come meanwhile, or that the table passed over.
  */
 enum list_phase {
-	LIST_FILES,	 /* notes who holds each socket */
-	LIST_TABLES,	 /* tells the sockets, but those that processes hold and nobody has noted */
-	LIST_FILES_LEFT, /* notes who holds what is left, and tells it */
+	LIST_FILES,  /* notes who holds each socket */
+	LIST_TABLES, /* tells the sockets; as late those that processes hold and nobody has noted */
+	LIST_FILES_LEFT,  /* notes who holds what is left, and tells it */
 	LIST_TABLES_LEFT, /* tells what is left: on its way in a message, or a path of MPTCP */
 };
 
@@ -127,9 +127,11 @@ struct shared {
 	__u32 sweep_mode;    /* enum sweep_mode */
 	__u32 evict_age;
 	__u32 evict_cnt;
-	__u32 list_phase; /* enum list_phase */
-	__u32 list_noted; /* sockets in the map holdings; one without room there counts too */
-	__u32 list_told;  /* of these */
+	__u32 list_phase;     /* enum list_phase */
+	__u32 list_noted;     /* sockets in the map holdings; one without room there counts too */
+	__u32 list_told;      /* of these */
+	__u32 list_late;      /* of these, told as late */
+	__u32 list_late_only; /* LIST_FILES_LEFT: nothing else is left */
 	__u32 flow_ages[AGE_CNT]; /* how many flows are of each age */
 };
 

@@ -85,6 +85,7 @@ enum lost_reason {
 #define EVENT_F_LOCAL 4	 /* the local address and port are known */
 #define EVENT_F_MPTCP 8	 /* of MPTCP: its first path, with the id of the process's socket */
 #define EVENT_F_RULE 16	 /* port: made of a rule, which knows names and no numbers of its owner */
+#define EVENT_F_LATE 32	 /* existing: who holds it is still looked for. Not outside the tracer */
 
 /*
  * A process as the connection's owner, in the initial pid namespace. pid 0: nobody known.

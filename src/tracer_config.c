@@ -153,6 +153,7 @@ static int maps_configure(struct tracer *t, const struct opts *opts, const struc
 		{ t->skel->maps.udp_sockets, udp, 1u << 14, LARGE_MAP_ENTRIES },
 		{ t->skel->maps.holdings, list, files, 0 },
 		{ t->skel->maps.holders, list, processes, 0 },
+		{ t->skel->maps.late_files, list, 1u << 12, 0 },
 		{ t->skel->maps.dead_udp_sockets, udp, 1u << 12, 1u << 12 },
 	};
 	int err = bpf_map__set_max_entries(t->skel->maps.events,

@@ -11,6 +11,7 @@
 #include "config.h"
 #include "event.h"
 #include "connsnoop.skel.h"
+#include "late.h"
 #include "log.h"
 #include "netns.h"
 #include "tracer_internal.h"
@@ -23,6 +24,7 @@ struct scan {
 	bool no_proc;	    /* nor others found */
 	bool hidden;	    /* there are processes whose namespace cannot be known */
 	bool stopped;	    /* by the function that is handed the records */
+	struct late late;   /* of a list */
 	size_t len;	    /* bytes in buf */
 	char buf[CHUNK] __attribute__((aligned(8)));
 };
@@ -43,6 +45,29 @@ static ssize_t record_size(const char *buf, size_t len)
 	return -EPROTO;
 }
 
+static int tell(struct scan *s, const void *record, size_t size)
+{
+	int err = s->tracer->fn(s->tracer->ctx, record, size);
+
+	s->stopped = err;
+	return err;
+}
+
+static int tell_late(void *ctx, const struct event *e)
+{
+	return tell(ctx, e, sizeof(*e));
+}
+
+/* A record from an iterator; a socket that is late waits. */
+static int hand_on_one(struct scan *s, const struct event *e, size_t size)
+{
+	if (e->kind == EVENT_EXISTING && e->flags & EVENT_F_LATE)
+		return late_add(&s->late, e);
+	if (e->kind == EVENT_EXISTING)
+		late_drop(&s->late, e->id);
+	return tell(s, e, size);
+}
+
 /* Hand on the whole records, each from memory that suits its members, and keep the rest. */
 static int hand_on(struct scan *s)
 {
@@ -57,8 +82,7 @@ static int hand_on(struct scan *s)
 
 	while (!err && (size = record_size(s->buf + at, s->len - at)) > 0) {
 		memcpy(&record, s->buf + at, size);
-		err = s->tracer->fn(s->tracer->ctx, &record, size);
-		s->stopped = err;
+		err = hand_on_one(s, &record.event, size);
 		at += size;
 	}
 	if (err || size < 0)
@@ -205,9 +229,24 @@ static int list_pass(struct scan *s, enum list_phase files, enum list_phase tabl
 	return err ?: netns_for_each(s->tracer->skel->rodata->cfg.netns, scan_tables, s);
 }
 
+/* What the first pass has left: all files and tables again, or only the files of what is late. */
+static int list_left(struct scan *s)
+{
+	struct shared *shared = &s->tracer->skel->bss->shared;
+
+	log_debug("%u sockets noted, %u of them told, %u late", shared->list_noted,
+		  shared->list_told, shared->list_late);
+	if (shared->list_told + shared->list_late != shared->list_noted)
+		return list_pass(s, LIST_FILES_LEFT, LIST_TABLES_LEFT);
+	if (!shared->list_late)
+		return 0;
+	shared->list_phase = LIST_FILES_LEFT;
+	shared->list_late_only = true;
+	return scan_files(s);
+}
+
 int tracer__list(struct tracer *t)
 {
-	const struct shared *shared = &t->skel->bss->shared;
 	struct scan *s = calloc(1, sizeof(*s));
 	int err;
 
@@ -216,9 +255,8 @@ int tracer__list(struct tracer *t)
 	s->tracer = t;
 	err = list_pass(s, LIST_FILES, LIST_TABLES);
 	warn_unseen(s);
-	log_debug("%u sockets noted, %u of them told", shared->list_noted, shared->list_told);
-	if (!err && shared->list_told != shared->list_noted)
-		err = list_pass(s, LIST_FILES_LEFT, LIST_TABLES_LEFT);
+	err = err ?: list_left(s) ?: late_tell(&s->late, tell_late, s);
+	late_free(&s->late);
 	if (err && !s->stopped)
 		log_err("cannot read the kernel's sockets: %s", strerror(-err));
 	free(s);
