@@ -52,6 +52,17 @@ static __always_inline bool list_insert(__u64 id, __u32 pid)
 	return true;
 }
 
+/* Is @task, whose file this is, wanted? From here on it is the holder in the scratch. */
+static __always_inline bool list_wants_holder(struct seq_file *seq, struct task_struct *task,
+					      struct scratch *x)
+{
+	__u32 pid = PROBE_LOAD(task, tgid);
+
+	if (x->holder_pid != pid)
+		list_process(seq, task, pid);
+	return x->holder_wanted;
+}
+
 /* A socket in a file of @task, which the filters may exclude. */
 SUBPROG int list_note(struct seq_file *seq, struct task_struct *task, __u64 id)
 {
@@ -61,9 +72,7 @@ SUBPROG int list_note(struct seq_file *seq, struct task_struct *task, __u64 id)
 
 	if (!x || (shared.list_phase == LIST_FILES_LEFT && !bpf_map_lookup_elem(&holdings, &id)))
 		return 0;
-	if (x->holder_pid != pid)
-		list_process(seq, task, pid);
-	if (!x->holder_wanted)
+	if (!list_wants_holder(seq, task, x))
 		return 0;
 	/* most have one holder: to look first takes as long again */
 	if (shared.list_phase == LIST_FILES && list_insert(id, pid))
@@ -79,13 +88,13 @@ SUBPROG int list_note(struct seq_file *seq, struct task_struct *task, __u64 id)
 }
 
 /* Whose are the connections that nobody has accepted yet. */
-SUBPROG int list_note_listener(struct sock *sk)
+SUBPROG int list_note_listener(struct seq_file *seq, struct task_struct *task, struct sock *sk)
 {
 	struct port_owner l = { .socket_cnt = 1 };
 	struct listening_port key;
 	struct scratch *x = scratch();
 
-	if (!x || !x->holder_wanted)
+	if (!x || !list_wants_holder(seq, task, x))
 		return 0;
 	key.netns = LOAD(sk, __sk_common.skc_net.net, ns.inum);
 	key.lport = LOAD(sk, __sk_common.skc_num);
@@ -304,11 +313,11 @@ static __always_inline int list_held(struct seq_file *seq, struct task_struct *t
 	}
 	if (tp ? state == TCP_CLOSE : !LOAD(sk, __sk_common.skc_num))
 		return 0;
-	if (!list_wants_state(state) && !(tp && state == TCP_LISTEN))
+	if (tp && state == TCP_LISTEN)
+		list_note_listener(seq, task, sk);
+	if (!list_wants_state(state))
 		return 0;
 	list_note(seq, task, tp ? conn_id(tp) : sock_cookie(sk));
-	if (tp && state == TCP_LISTEN)
-		list_note_listener(sk);
 	if (shared.list_phase == LIST_FILES_LEFT)
 		list_tell_held(seq, sk, tp);
 	return 0;

@@ -237,7 +237,7 @@ const struct hook hooks[HOOK_CNT] = {
 	[HOOK_LIST_FILES] = {
 		.name = "list-files",
 		.missed_kind = EVENT_EXISTING,
-		.lost = "list: the processes, but by /proc",
+		.lost = "list and ports: the processes, else by /proc",
 		.ways = {
 			{ BACKEND_AUTO, "iter/task_file", { "list_files_typed" }, NULL },
 			{ BACKEND_AUTO, "iter/task_file", { "list_files_probed" }, NULL },
@@ -246,7 +246,7 @@ const struct hook hooks[HOOK_CNT] = {
 	[HOOK_LIST_TABLES] = {
 		.name = "list-tables",
 		.missed_kind = EVENT_EXISTING,
-		.lost = "list: the sockets, but by netlink",
+		.lost = "list and ports: the sockets, else by netlink",
 		.ways = {
 			{ BACKEND_AUTO, "iter/tcp, iter/udp", { "list_tcp", "list_udp" }, NULL },
 		},
