@@ -503,6 +503,44 @@ def test_text_columns(netns):
     assert {line[3].rpartition(':')[2] for line in names} == {'-', str(pair.client_port), str(pair.port)}
 
 
+class Silent:
+    """A name server that says of each name that there is none."""
+
+    def __init__(self, address):
+        self.sock, self.asked = udp_socket(address, 53), 0
+        self.thread = threading.Thread(target=self.run)
+        self.thread.start()
+
+    def run(self):
+        while True:
+            question, who = self.sock.recvfrom(4096)
+            if not question:
+                return
+            self.asked += 1
+            self.sock.sendto(question[:2] + b'\x81\x83' + question[4:], who)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        with udp_socket() as sock:
+            sock.sendto(b'', self.sock.getsockname())
+        self.thread.join()
+        self.sock.close()
+
+
+@CHOICE
+def test_own_questions_are_not_listed(netns, tmp_path):
+    (tmp_path / 'resolv.conf').write_text('nameserver 127.0.0.1\n')
+    asking = ['unshare', '-m', 'sh', '-c', 'mount --bind "$0" /etc/resolv.conf && exec "$@"',
+              str(tmp_path / 'resolv.conf')]
+    with netns, Process(netns=netns), Silent('127.0.0.1') as server, Pair('127.0.0.77') as pair:
+        done = run_list('--netns', netns.path, '--columns', 'lport,rport,rname', '--no-header', wrap=asking)
+        assert done.returncode == 0 and server.asked
+    ends = [str(pair.client_port), str(pair.port)]
+    assert sorted(line.split()[:2] for line in done.stdout.decode().splitlines()) == sorted([ends, ends[::-1]])
+
+
 # --- order and sums -----------------------------------------------------------------------------
 
 @CHOICE
