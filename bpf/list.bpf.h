@@ -78,19 +78,25 @@ SUBPROG int list_note(struct seq_file *seq, struct task_struct *task, __u64 id)
 	return 0;
 }
 
-/* Whose are the connections that nobody has accepted yet. */
-SUBPROG int list_note_listener(struct sock *sk)
+/* Whose are the connections that nobody has accepted yet: nobody's, where others listen there too. */
+SUBPROG int list_note_listener(struct sock *sk, __u64 id)
 {
-	struct port_owner l = { .socket_cnt = 1 };
+	struct port_owner *known, l = { .socket_cnt = 1 };
+	struct holding *h = bpf_map_lookup_elem(&holdings, &id);
 	struct listening_port key;
 	struct scratch *x = scratch();
 
-	if (!x || !x->holder_wanted)
+	/* who holds the same socket is no other */
+	if (!x || !x->holder_wanted || !h || h->pid != x->holder.pid)
 		return 0;
 	key.netns = LOAD(sk, __sk_common.skc_net.net, ns.inum);
 	key.lport = LOAD(sk, __sk_common.skc_num);
 	l.owner = x->holder;
-	bpf_map_update_elem(&listeners, &key, &l, BPF_NOEXIST);
+	known = bpf_map_lookup_elem(&listeners, &key);
+	if (!known)
+		bpf_map_update_elem(&listeners, &key, &l, BPF_NOEXIST);
+	else if (known->owner.pid != l.owner.pid)
+		known->owner.pid = 0;
 	return 0;
 }
 
@@ -157,6 +163,10 @@ SUBPROG int list_tcp_sock(struct seq_file *seq, struct tcp_sock *tp)
 		return 0;
 	id = conn_id(tp);
 	h = bpf_map_lookup_elem(&holdings, &id);
+	if (!h && shared.list_phase == LIST_TABLES && state == TCP_LISTEN && is_subflow(tp)) {
+		list_insert(id, 0); /* whatever the filters: only now can its process be found */
+		return 0;
+	}
 	if (!list_is_due(h, (struct sock *)tp, id))
 		return 0;
 	c = &x->conn;
@@ -213,13 +223,19 @@ static __always_inline int list_mini_sock(struct seq_file *seq, struct sock *min
 static __always_inline void list_held_mptcp(struct seq_file *seq, struct task_struct *task,
 					    struct sock *sk)
 {
+	bool listens = LOAD(sk, __sk_common.skc_state) == TCP_LISTEN;
 	__u64 id = LOAD(sk, __sk_common.skc_cookie.counter);
 
-	/* not of a listener: see conn_id() */
-	if (!id && LOAD(sk, __sk_common.skc_state) != TCP_LISTEN)
+	/* a listener is not asked for its own, see conn_id(); its path has been when the table was read */
+	if (!id && listens && bpf_core_type_exists(struct mptcp_sock))
+		id = PROBE_LOAD((struct mptcp_sock *)sk, first, __sk_common.skc_cookie.counter);
+	else if (!id)
 		id = sock_cookie(sk);
-	if (id)
-		list_note(seq, task, id);
+	if (!id)
+		return;
+	list_note(seq, task, id);
+	if (listens)
+		list_note_listener(sk, id);
 }
 
 /*
@@ -249,6 +265,7 @@ static __always_inline int list_held(struct seq_file *seq, struct task_struct *t
 {
 	__u8 state = LOAD(sk, __sk_common.skc_state);
 	__u16 proto = LOAD(sk, sk_protocol);
+	__u64 id;
 
 	if (!tp && proto != IPPROTO_UDP) {
 		if (proto == IPPROTO_MPTCP)
@@ -259,9 +276,10 @@ static __always_inline int list_held(struct seq_file *seq, struct task_struct *t
 		return 0;
 	if (!list_wants_state(state) && !(tp && state == TCP_LISTEN))
 		return 0;
-	list_note(seq, task, tp ? conn_id(tp) : sock_cookie(sk));
+	id = tp ? conn_id(tp) : sock_cookie(sk);
+	list_note(seq, task, id);
 	if (tp && state == TCP_LISTEN)
-		list_note_listener(sk);
+		list_note_listener((struct sock *)tp, id);
 	if (shared.list_phase == LIST_FILES_LEFT)
 		list_tell_held(seq, sk, tp);
 	return 0;

@@ -253,7 +253,7 @@ def test_mptcp(mptcp):  # noqa: F811
         check(by_id(events)[number], {'mptcp': True, 'direction': direction, 'state': 'ESTAB', 'attr': 'scan',
                                       'pid': os.getpid()})
     listener, = (e for e in events if e['state'] == 'LISTEN')
-    check(listener, {'mptcp': True, 'lport': connection.port})
+    check(listener, {'mptcp': True, 'lport': connection.port, 'attr': 'scan', 'pid': os.getpid()})
     connection.close()
 
 
@@ -380,6 +380,34 @@ def test_never_accepted(netns):
         assert {e['rport'] for e in waiting} == {port_of(c) for c in clients}
         for event in waiting:
             check(event, {'pid': server.pid, 'comm': 'e2e-server', 'direction': 'in', 'state': 'ESTAB', 'lport': port})
+    for client in clients:
+        client.close()
+
+
+def do_listen_too(*addresses):
+    for number, address in enumerate(addresses):
+        held['too', number] = sock = tcp_socket(address)
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        sock.bind((address, 8080))
+        sock.listen(16)
+
+
+@OWNERS
+@pytest.mark.parametrize('several', [True, False], ids=['of two processes', 'of one'])
+def test_never_accepted_of_two_listeners(netns, several):
+    """Nobody owns what may wait for either process."""
+    with Process(netns=netns) as one, Process(netns=netns) as other:
+        one.call(do_listen_too, '127.0.0.1', '127.0.0.1', '::1')
+        if several:
+            other.call(do_listen_too, '127.0.0.1')
+        with netns:
+            clients = [tcp_socket() for _ in range(4)]
+            for client in clients:
+                client.connect(('127.0.0.1', 8080))
+        waiting = [e for e in listing('--netns', netns.path) if e['lport'] == 8080]
+        assert len(waiting) == len(clients)
+        for event in waiting:
+            check(event, {'attr': 'none' if several else 'listener', 'pid': None if several else one.pid})
     for client in clients:
         client.close()
 
