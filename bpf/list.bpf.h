@@ -40,31 +40,20 @@ static __always_inline void list_write_holder(struct seq_file *seq, struct scrat
 	x->holder_pid = 0;
 }
 
-/* False: it is there already. */
-static __always_inline bool list_insert(__u64 id, __u32 pid)
+/* False: it is there already. @shown: it is to be told, and not only a listener that children have. */
+static __always_inline bool list_insert(__u64 id, __u32 pid, bool shown)
 {
-	struct holding h = { .pid = pid, .last_pid = pid };
+	struct holding h = { .pid = pid, .last_pid = pid, .told = !shown };
 	int err = bpf_map_update_elem(&holdings, &id, &h, BPF_NOEXIST);
 
 	if (err == -EEXIST)
 		return false;
-	shared.list_noted++;
+	shared.list_noted += shown;
 	return true;
 }
 
-/* Is @task, whose file this is, wanted? From here on it is the holder in the scratch. */
-static __always_inline bool list_wants_holder(struct seq_file *seq, struct task_struct *task,
-					      struct scratch *x)
-{
-	__u32 pid = PROBE_LOAD(task, tgid);
-
-	if (x->holder_pid != pid)
-		list_process(seq, task, pid);
-	return x->holder_wanted;
-}
-
 /* A socket in a file of @task, which the filters may exclude. */
-SUBPROG int list_note(struct seq_file *seq, struct task_struct *task, __u64 id)
+SUBPROG int list_note(struct seq_file *seq, struct task_struct *task, __u64 id, bool shown)
 {
 	__u32 pid = PROBE_LOAD(task, tgid);
 	struct scratch *x = scratch();
@@ -72,10 +61,12 @@ SUBPROG int list_note(struct seq_file *seq, struct task_struct *task, __u64 id)
 
 	if (!x || (shared.list_phase == LIST_FILES_LEFT && !bpf_map_lookup_elem(&holdings, &id)))
 		return 0;
-	if (!list_wants_holder(seq, task, x))
+	if (x->holder_pid != pid)
+		list_process(seq, task, pid);
+	if (!x->holder_wanted)
 		return 0;
 	/* most have one holder: to look first takes as long again */
-	if (shared.list_phase == LIST_FILES && list_insert(id, pid))
+	if (shared.list_phase == LIST_FILES && list_insert(id, pid, shown))
 		return 0;
 	h = bpf_map_lookup_elem(&holdings, &id);
 	if (!h || h->last_pid == pid)
@@ -87,19 +78,25 @@ SUBPROG int list_note(struct seq_file *seq, struct task_struct *task, __u64 id)
 	return 0;
 }
 
-/* Whose are the connections that nobody has accepted yet. */
-SUBPROG int list_note_listener(struct seq_file *seq, struct task_struct *task, struct sock *sk)
+/* Whose are the connections that nobody has accepted yet: nobody's, where others listen there too. */
+SUBPROG int list_note_listener(struct sock *sk, __u64 id)
 {
-	struct port_owner l = { .socket_cnt = 1 };
+	struct port_owner *known, l = { .socket_cnt = 1 };
+	struct holding *h = bpf_map_lookup_elem(&holdings, &id);
 	struct listening_port key;
 	struct scratch *x = scratch();
 
-	if (!x || !list_wants_holder(seq, task, x))
+	/* who holds the same socket is no other */
+	if (!x || !x->holder_wanted || !h || h->pid != x->holder.pid)
 		return 0;
 	key.netns = LOAD(sk, __sk_common.skc_net.net, ns.inum);
 	key.lport = LOAD(sk, __sk_common.skc_num);
 	l.owner = x->holder;
-	bpf_map_update_elem(&listeners, &key, &l, BPF_NOEXIST);
+	known = bpf_map_lookup_elem(&listeners, &key);
+	if (!known)
+		bpf_map_update_elem(&listeners, &key, &l, BPF_NOEXIST);
+	else if (known->owner.pid != l.owner.pid)
+		known->owner.pid = 0;
 	return 0;
 }
 
@@ -190,6 +187,11 @@ SUBPROG int list_tcp_sock(struct seq_file *seq, struct tcp_sock *tp)
 		return 0;
 	id = conn_id(tp);
 	h = bpf_map_lookup_elem(&holdings, &id);
+	if (!h && shared.list_phase == LIST_TABLES && state == TCP_LISTEN && is_subflow(tp)) {
+		list_insert(id, 0,
+			    true); /* whatever the filters: only now can its process be found */
+		return 0;
+	}
 	if (!list_is_due(x, h, (struct sock *)tp))
 		return 0;
 	c = &x->conn;
@@ -259,13 +261,20 @@ static __always_inline bool list_wants_file(struct file *file)
 static __always_inline void list_held_mptcp(struct seq_file *seq, struct task_struct *task,
 					    struct sock *sk)
 {
+	__u8 state = LOAD(sk, __sk_common.skc_state);
+	bool listens = state == TCP_LISTEN;
 	__u64 id = LOAD(sk, __sk_common.skc_cookie.counter);
 
-	/* not of a listener: see conn_id() */
-	if (!id && LOAD(sk, __sk_common.skc_state) != TCP_LISTEN)
+	/* a listener is not asked for its own, see conn_id(); its path has been when the table was read */
+	if (!id && listens && bpf_core_type_exists(struct mptcp_sock))
+		id = PROBE_LOAD((struct mptcp_sock *)sk, first, __sk_common.skc_cookie.counter);
+	else if (!id)
 		id = sock_cookie(sk);
-	if (id)
-		list_note(seq, task, id);
+	if (!id)
+		return;
+	list_note(seq, task, id, list_wants_state(state));
+	if (listens)
+		list_note_listener(sk, id);
 }
 
 /*
@@ -303,6 +312,7 @@ static __always_inline int list_held(struct seq_file *seq, struct task_struct *t
 {
 	__u8 state = LOAD(sk, __sk_common.skc_state);
 	__u16 proto = LOAD(sk, sk_protocol);
+	__u64 id;
 
 	if (list_is_excluded(sk, proto))
 		return 0;
@@ -313,11 +323,12 @@ static __always_inline int list_held(struct seq_file *seq, struct task_struct *t
 	}
 	if (tp ? state == TCP_CLOSE : !LOAD(sk, __sk_common.skc_num))
 		return 0;
-	if (tp && state == TCP_LISTEN)
-		list_note_listener(seq, task, sk);
-	if (!list_wants_state(state))
+	if (!list_wants_state(state) && !(tp && state == TCP_LISTEN))
 		return 0;
-	list_note(seq, task, tp ? conn_id(tp) : sock_cookie(sk));
+	id = tp ? conn_id(tp) : sock_cookie(sk);
+	list_note(seq, task, id, list_wants_state(state));
+	if (tp && state == TCP_LISTEN)
+		list_note_listener((struct sock *)tp, id);
 	if (shared.list_phase == LIST_FILES_LEFT)
 		list_tell_held(seq, sk, tp);
 	return 0;

@@ -140,9 +140,13 @@ static int tell_gone(void *ctx, const struct event *e)
 
 static int on_socket(struct list *list, const struct event *e)
 {
-	enum change change = list->seen ? seen_add(list->seen, e) : CHANGE_NONE;
+	enum change change;
 	struct line l;
 
+	/* our own question for a name: it is there only because somebody looks */
+	if (list->names.hosts && hostnames_owns(list->names.hosts, e->id))
+		return 0;
+	change = list->seen ? seen_add(list->seen, e) : CHANGE_NONE;
 	if (!list->census && !list->sort)
 		return tell(list, e, change);
 	resolver_line(list->resolver, e, &l);

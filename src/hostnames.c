@@ -18,6 +18,7 @@
 #define NS_PER_MS 1000000ULL
 #define TRY_MS 1000 /* a server that does not answer */
 #define TRIES 2
+#define OWN_MAX 64 /* one for each server, and more where answers are too long for UDP */
 
 struct address {
 	uint8_t bytes[ADDR_LEN];
@@ -36,7 +37,21 @@ struct hostnames {
 	ares_channel channel;
 	struct host *hosts;
 	unsigned int pending;
+	uint64_t own[OWN_MAX]; /* cookies of its sockets: a ring */
+	size_t own_cnt;
 };
+
+/* c-ares has made a socket. */
+static int on_socket(ares_socket_t fd, int type, void *ctx)
+{
+	struct hostnames *h = ctx;
+	socklen_t len = sizeof(h->own[0]);
+
+	(void)type;
+	if (!getsockopt(fd, SOL_SOCKET, SO_COOKIE, &h->own[h->own_cnt % OWN_MAX], &len))
+		h->own_cnt++;
+	return 0;
+}
 
 struct hostnames *hostnames_new(void)
 {
@@ -54,6 +69,7 @@ struct hostnames *hostnames_new(void)
 		free(h);
 		return NULL;
 	}
+	ares_set_socket_callback(h->channel, on_socket, h);
 	return h;
 }
 
@@ -176,4 +192,13 @@ struct str hostnames_get(const struct hostnames *h, const uint8_t *addr, unsigne
 	const struct host *host = find(h, addr, ipv);
 
 	return host ? (struct str){ host->name, host->len } : (struct str){ 0 };
+}
+
+bool hostnames_owns(const struct hostnames *h, uint64_t id)
+{
+	for (size_t i = 0; i < h->own_cnt && i < OWN_MAX; i++) {
+		if (h->own[i] == id)
+			return true;
+	}
+	return false;
 }

@@ -6,6 +6,7 @@
 #ifndef CONNSNOOP_HOSTNAMES_H
 #define CONNSNOOP_HOSTNAMES_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "str.h"
@@ -24,5 +25,8 @@ void hostnames_wait(struct hostnames *h, unsigned int ms);
 
 /* Empty: not known, or not yet. Valid until hostnames_free(). Hostile: whoever has the address names it. */
 struct str hostnames_get(const struct hostnames *h, const uint8_t *addr, unsigned int ipv);
+
+/* Is this the cookie of a socket that asks? */
+bool hostnames_owns(const struct hostnames *h, uint64_t id);
 
 #endif

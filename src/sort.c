@@ -46,6 +46,12 @@ static const struct field *find_field(const char *name, size_t len)
 	return NULL;
 }
 
+/* Known only when a socket is printed, which comes after sorting. */
+static bool is_late(const struct field *f)
+{
+	return !strcmp(f->name, "rname") || !strcmp(f->name, "change");
+}
+
 static int parse(struct sort *s, const char *list)
 {
 	for (const char *name = list;; name++) {
@@ -62,6 +68,11 @@ static int parse(struct sort *s, const char *list)
 			log_err("--sort: a socket has no field '%.*s'; it takes such as rport, comm, "
 				"-rx_bytes; '--columns help' lists them",
 				len > 64 ? 64 : (int)(len - sign), name + sign);
+			return -EINVAL;
+		}
+		if (is_late(o->field)) {
+			log_err("--sort: '%s' is found out only when a socket is printed",
+				o->field->name);
 			return -EINVAL;
 		}
 		s->order_cnt++;

@@ -329,6 +329,8 @@ int tracer_load(struct tracer *t, const struct opts *opts)
 	if (err)
 		return err;
 	warn_missing(&t->plan, opts->events);
+	if (list && !(plan_way(&t->plan, HOOK_LIST_FILES) && plan_way(&t->plan, HOOK_LIST_TABLES)))
+		return -EOPNOTSUPP; /* netlink and /proc have both halves */
 	if (log_verbose)
 		tracer_log_programs(t);
 	return 0;

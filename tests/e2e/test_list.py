@@ -253,7 +253,7 @@ def test_mptcp(mptcp):  # noqa: F811
         check(by_id(events)[number], {'mptcp': True, 'direction': direction, 'state': 'ESTAB', 'attr': 'scan',
                                       'pid': os.getpid()})
     listener, = (e for e in events if e['state'] == 'LISTEN')
-    check(listener, {'mptcp': True, 'lport': connection.port})
+    check(listener, {'mptcp': True, 'lport': connection.port, 'attr': 'scan', 'pid': os.getpid()})
     connection.close()
 
 
@@ -384,6 +384,34 @@ def test_never_accepted(netns):
         client.close()
 
 
+def do_listen_too(*addresses):
+    for number, address in enumerate(addresses):
+        held['too', number] = sock = tcp_socket(address)
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        sock.bind((address, 8080))
+        sock.listen(16)
+
+
+@OWNERS
+@pytest.mark.parametrize('several', [True, False], ids=['of two processes', 'of one'])
+def test_never_accepted_of_two_listeners(netns, several):
+    """Nobody owns what may wait for either process."""
+    with Process(netns=netns) as one, Process(netns=netns) as other:
+        one.call(do_listen_too, '127.0.0.1', '127.0.0.1', '::1')
+        if several:
+            other.call(do_listen_too, '127.0.0.1')
+        with netns:
+            clients = [tcp_socket() for _ in range(4)]
+            for client in clients:
+                client.connect(('127.0.0.1', 8080))
+        waiting = [e for e in listing('--netns', netns.path) if e['lport'] == 8080]
+        assert len(waiting) == len(clients)
+        for event in waiting:
+            check(event, {'attr': 'none' if several else 'listener', 'pid': None if several else one.pid})
+    for client in clients:
+        client.close()
+
+
 @OWNERS
 def test_many_holders(netns):
     """More than are written at once."""
@@ -501,6 +529,44 @@ def test_text_columns(netns):
     assert ['udp', 'domain', 'root', '-'] in names and ['udp', 'well-known', '0', '-'] in numeric
     assert {line[3] for line in numeric} == {'-', client, server}
     assert {line[3].rpartition(':')[2] for line in names} == {'-', str(pair.client_port), str(pair.port)}
+
+
+class Silent:
+    """A name server that says of each name that there is none."""
+
+    def __init__(self, address):
+        self.sock, self.asked = udp_socket(address, 53), 0
+        self.thread = threading.Thread(target=self.run)
+        self.thread.start()
+
+    def run(self):
+        while True:
+            question, who = self.sock.recvfrom(4096)
+            if not question:
+                return
+            self.asked += 1
+            self.sock.sendto(question[:2] + b'\x81\x83' + question[4:], who)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        with udp_socket() as sock:
+            sock.sendto(b'', self.sock.getsockname())
+        self.thread.join()
+        self.sock.close()
+
+
+@CHOICE
+def test_own_questions_are_not_listed(netns, tmp_path):
+    (tmp_path / 'resolv.conf').write_text('nameserver 127.0.0.1\n')
+    asking = ['unshare', '-m', 'sh', '-c', 'mount --bind "$0" /etc/resolv.conf && exec "$@"',
+              str(tmp_path / 'resolv.conf')]
+    with netns, Process(netns=netns), Silent('127.0.0.1') as server, Pair('127.0.0.77') as pair:
+        done = run_list('--netns', netns.path, '--columns', 'lport,rport,rname', '--no-header', wrap=asking)
+        assert done.returncode == 0 and server.asked
+    ends = [str(pair.client_port), str(pair.port)]
+    assert sorted(line.split()[:2] for line in done.stdout.decode().splitlines()) == sorted([ends, ends[::-1]])
 
 
 # --- order and sums -----------------------------------------------------------------------------

@@ -175,6 +175,8 @@ static void test_check(void **state)
 					   "age",
 					   "recvq",
 					   "reason",
+					   "rname",
+					   "change",
 					   "handshake_us",
 					   "rport,rports",
 					   "pid,pid,pid,pid,pid,pid,pid,pid,pid",
