@@ -24,7 +24,7 @@ struct composite {
 	const char *name; /* shadows the field of this name */
 	const char *title;
 	size_t width;
-	/* At a cursor with room for INFO_MAX, and for a string if it is one; returns @p: absent. */
+	/* At a cursor with room for INFO_MAX, and for line_strings() unless it is a word; returns @p: absent. */
 	char *(*put)(struct wall_clock *c, char *p, const struct line *l);
 	const char *help;
 	enum composite_has has;

@@ -14,7 +14,8 @@
 
 static uint32_t hash_copy(const uint8_t *bytes, size_t len)
 {
-	uint8_t *copy = malloc(len ? len : 1); /* of its very size: the sanitizer sees who reads on */
+	uint8_t *copy =
+		malloc(len ? len : 1); /* of its very size: the sanitizer sees who reads on */
 	uint32_t hash;
 
 	assert_non_null(copy);
