@@ -223,7 +223,7 @@ const struct composite composites[] = {
 	{ "mark", " ", 1, put_mark, "+ new, - gone, ~ changed, = still open: as a diff",
 	  COMPOSITE_WORD },
 	{ "owner", "OWNER", 16, put_owner, "PID/NAME, and +N for N others that hold it",
-	  COMPOSITE_WORD },
+	  COMPOSITE_STRING },
 	{ "opened", "SINCE", 10, put_opened, "since, as a day or the time of today",
 	  COMPOSITE_WORD },
 	{ "conns", "CONNS", 5, put_conns, "connections", COMPOSITE_WORD },

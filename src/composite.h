@@ -16,7 +16,7 @@ struct wall_clock {
 
 enum composite_has {
 	COMPOSITE_WORD,	    /* one word, of ours */
-	COMPOSITE_STRING,   /* one word of any length */
+	COMPOSITE_STRING,   /* one word of any length, with names of others */
 	COMPOSITE_SENTENCE, /* several, with names of others; absent in the last place, no "-" */
 };
 
