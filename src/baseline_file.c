@@ -116,10 +116,10 @@ static int write_file(const char *path, mode_t mode, const struct buf *b)
 	return err;
 }
 
-/* A device or a pipe stays what it is. */
-static int write_device(const char *path, const struct buf *b)
+/* A device or a pipe stays what it is, and a link stays one although it names nothing yet. */
+static int write_in_place(const char *path, const struct buf *b)
 {
-	int fd = open(path, O_WRONLY | O_CLOEXEC), err;
+	int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666), err;
 
 	if (fd < 0)
 		return -errno;
@@ -129,16 +129,17 @@ static int write_device(const char *path, const struct buf *b)
 
 int baseline_write(const char *path, const struct buf *rules)
 {
-	char *real =
-		realpath(path, NULL); /* what a symbolic link names is replaced, not the link */
+	/* what a symbolic link names is replaced, not the link; that of /dev/stdout may have no name */
+	char *real = realpath(path, NULL);
 	struct stat st;
 	int err;
 
-	if (real && !stat(real, &st))
-		err = S_ISREG(st.st_mode) ? write_file(real, st.st_mode & 0777, rules) :
-					    write_device(real, rules);
-	else
+	if (real && !stat(real, &st) && S_ISREG(st.st_mode))
+		err = write_file(real, st.st_mode & 0777, rules);
+	else if (lstat(path, &st))
 		err = write_file(path, mode_of_new_files(), rules);
+	else
+		err = write_in_place(path, rules);
 	free(real);
 	if (err)
 		log_err("cannot write the baseline '%s': %s", path, strerror(-err));

@@ -8,7 +8,7 @@ struct buf;
 
 int baseline_read(struct baseline **out, const char *path);
 
-/* It appears whole, in place of what was there, or not at all. */
+/* A file appears whole, in place of what was there, or not at all; a device or a pipe is written to. */
 int baseline_write(const char *path, const struct buf *rules);
 
 #endif

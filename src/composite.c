@@ -117,12 +117,18 @@ static char *put_sendq(struct wall_clock *c, char *p, const struct line *l)
 					   p;
 }
 
+/* Is it known who has it: a process, or the words of a rule? */
+static bool has_owner(const struct line *l)
+{
+	return l->e->kind != EVENT_LOST && (l->e->owner.pid || l->e->flags & EVENT_F_RULE);
+}
+
 static char *put_user(struct wall_clock *c, char *p, const struct line *l)
 {
 	(void)c;
-	if (!l->e->owner.pid || l->e->kind == EVENT_LOST)
-		return p;
-	return l->user.len ? put_text(p, l->user.ptr, l->user.len) : put_u64(p, l->e->owner.uid);
+	if (has_owner(l) && l->user.len)
+		return put_text(p, l->user.ptr, l->user.len);
+	return has_owner(l) && l->e->owner.pid ? put_u64(p, l->e->owner.uid) : p;
 }
 
 static char *put_processes(struct wall_clock *c, char *p, const struct line *l)
@@ -147,7 +153,7 @@ static char *put_owner(struct wall_clock *c, char *p, const struct line *l)
 	const struct event *e = l->e;
 
 	(void)c;
-	if ((!e->owner.pid && !(e->flags & EVENT_F_RULE)) || e->kind == EVENT_LOST)
+	if (!has_owner(l))
 		return p;
 	if (e->owner.pid)
 		p = put_char(put_u64(p, e->owner.pid), '/');
@@ -223,7 +229,7 @@ const struct composite composites[] = {
 	{ "mark", " ", 1, put_mark, "+ new, - gone, ~ changed, = still open: as a diff",
 	  COMPOSITE_WORD },
 	{ "owner", "OWNER", 16, put_owner, "PID/NAME, and +N for N others that hold it",
-	  COMPOSITE_WORD },
+	  COMPOSITE_STRING },
 	{ "opened", "SINCE", 10, put_opened, "since, as a day or the time of today",
 	  COMPOSITE_WORD },
 	{ "conns", "CONNS", 5, put_conns, "connections", COMPOSITE_WORD },

@@ -16,7 +16,7 @@ struct wall_clock {
 
 enum composite_has {
 	COMPOSITE_WORD,	    /* one word, of ours */
-	COMPOSITE_STRING,   /* one word of any length */
+	COMPOSITE_STRING,   /* one word of any length, with names of others */
 	COMPOSITE_SENTENCE, /* several, with names of others; absent in the last place, no "-" */
 };
 
@@ -24,7 +24,7 @@ struct composite {
 	const char *name; /* shadows the field of this name */
 	const char *title;
 	size_t width;
-	/* At a cursor with room for INFO_MAX, and for a string if it is one; returns @p: absent. */
+	/* At a cursor with room for INFO_MAX, and for line_strings() unless it is a word; returns @p: absent. */
 	char *(*put)(struct wall_clock *c, char *p, const struct line *l);
 	const char *help;
 	enum composite_has has;

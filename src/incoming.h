@@ -4,9 +4,9 @@
 #define CONNSNOOP_INCOMING_H
 
 #include <stdint.h>
-#include <uthash.h>
 
 #include "event.h"
+#include "hash.h"
 
 /* Zeroed before it is filled: it is compared and hashed whole. */
 struct incoming_key {

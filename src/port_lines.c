@@ -64,7 +64,7 @@ void port_line(struct port_lines *p, struct port_row *row, struct line *l)
 	bool is_listener = e->proto == IPPROTO_TCP && !row->key.outbound;
 
 	resolver_line(p->resolver, e, l);
-	row->facts.scope = scope_of(e, p->netns && e->netns != p->netns);
+	row->facts.scope = scope_of(e, p->netns && e->netns && e->netns != p->netns);
 	row->facts.unexpected = fit_unexpected(l);
 	row->facts.connections = row->connections;
 	row->facts.has_connections = is_listener;

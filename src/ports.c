@@ -191,8 +191,9 @@ static bool is_taken(struct ports *p, const struct incoming_key *key, unsigned i
 	for (struct row *r = p->rows; r; r = r->hh.next) {
 		const struct port_key *k = &r->row.key;
 
-		if (k->proto == IPPROTO_TCP && !k->outbound && k->netns == key->netns &&
-		    k->port == key->port && k->ipv == ipv && !memcmp(k->addr, key->addr, ADDR_LEN))
+		if (k->proto == IPPROTO_TCP && !k->outbound && !r->row.closed &&
+		    k->netns == key->netns && k->port == key->port && k->ipv == ipv &&
+		    !memcmp(k->addr, key->addr, ADDR_LEN))
 			return true;
 	}
 	return false;
@@ -307,7 +308,7 @@ static void on_accept(struct ports *p, const struct event *e)
 	struct incoming_key key = incoming_key(e);
 
 	for (struct row *r = p->rows; r; r = r->hh.next) {
-		if (r->row.key.proto == IPPROTO_TCP && !r->row.key.outbound &&
+		if (r->row.key.proto == IPPROTO_TCP && !r->row.key.outbound && !r->row.closed &&
 		    gets(p, &r->row.key, &key))
 			r->row.facts.accepted++;
 	}

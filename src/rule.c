@@ -162,6 +162,15 @@ static void leave_first_address(struct rule *r)
 	}
 }
 
+static bool asks_for_anything(const struct rule *r)
+{
+	for (size_t i = 0; i < r->cnt; i++) {
+		if (!r->conditions[i].dead)
+			return true;
+	}
+	return false;
+}
+
 static int read_object(struct rule *r, json_t *object, char *fault)
 {
 	const char *name;
@@ -179,7 +188,7 @@ static int read_object(struct rule *r, json_t *object, char *fault)
 		if (err)
 			return err;
 	}
-	if (!r->cnt)
+	if (!asks_for_anything(r))
 		return FAULT("it asks for nothing, so every port would do");
 	if (condition_of(r, "direction"))
 		leave_first_address(r);

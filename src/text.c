@@ -223,7 +223,7 @@ static void set_column(struct text *t, struct column *c, const struct column_nam
 	if (c->composite) {
 		c->width = c->composite->width;
 		c->foreign = c->composite->has == COMPOSITE_SENTENCE;
-		t->string_cnt += c->composite->has == COMPOSITE_STRING;
+		t->string_cnt += c->composite->has != COMPOSITE_WORD;
 		snprintf(c->title, sizeof(c->title), "%s", c->composite->title);
 		return;
 	}

@@ -32,18 +32,16 @@ struct scan {
 /* The size of the record that begins at @buf, 0 if it is not whole yet, or -EPROTO. */
 static ssize_t record_size(const char *buf, size_t len)
 {
-	struct {
-		uint32_t kind, len; /* struct exe_record; the others have a kind there too */
-	} head;
+	struct exe_record exe; /* its head: behind a path of any length nothing is aligned */
 
 	if (len < EXE_HEAD_SIZE)
 		return 0;
-	memcpy(&head, buf, sizeof(head)); /* behind a path it is aligned to nothing */
-	if (head.kind == RECORD_EXE && head.len <= EXE_PATH_MAX)
-		return len < EXE_HEAD_SIZE + head.len ? 0 : (ssize_t)(EXE_HEAD_SIZE + head.len);
-	if (head.kind == RECORD_HOLDER)
+	memcpy(&exe, buf, EXE_HEAD_SIZE);
+	if (exe.kind == RECORD_EXE && exe.len <= EXE_PATH_MAX)
+		return len < EXE_HEAD_SIZE + exe.len ? 0 : (ssize_t)(EXE_HEAD_SIZE + exe.len);
+	if (exe.kind == RECORD_HOLDER)
 		return len < sizeof(struct holder_record) ? 0 : sizeof(struct holder_record);
-	if (head.kind == EVENT_EXISTING)
+	if (exe.kind == EVENT_EXISTING)
 		return len < sizeof(struct event) ? 0 : (ssize_t)sizeof(struct event);
 	return -EPROTO;
 }

@@ -106,14 +106,17 @@ static int timeout_ms(const struct watch *w)
 	return ms > INT32_MAX ? INT32_MAX : (int)ms;
 }
 
-static void wait_for_events(struct watch *w)
+/* 0, or what the function of the tracer gave. */
+static int wait_for_events(struct watch *w)
 {
 	struct epoll_event events[4];
-	int n;
+	int consumed, n = 0;
 
 	tracer__sleep(w->tracer);
 	/* what came before the programs knew of our sleep has not woken us */
-	n = tracer__consume(w->tracer) > 0 ? 0 : epoll_wait(w->epoll_fd, events, 4, timeout_ms(w));
+	consumed = tracer__consume(w->tracer);
+	if (!consumed)
+		n = epoll_wait(w->epoll_fd, events, 4, timeout_ms(w));
 	tracer__awake(w->tracer);
 	for (int i = 0; i < n; i++) {
 		if (events[i].data.fd == w->signal_fd)
@@ -123,6 +126,7 @@ static void wait_for_events(struct watch *w)
 	}
 	if (clock_monotonic_ns() >= w->end_ns)
 		w->done = true;
+	return consumed < 0 ? consumed : 0;
 }
 
 int watch_run(struct watch *w, int (*idle)(void *ctx), void *ctx)
@@ -138,7 +142,7 @@ int watch_run(struct watch *w, int (*idle)(void *ctx), void *ctx)
 			break;
 		if (w->follow && n <= 0 && follow_has_ended(w->follow))
 			tracer__tree_prune(w->tracer);
-		wait_for_events(w);
+		err = wait_for_events(w);
 	}
 	tracer__detach(w->tracer);
 	if (!err) {

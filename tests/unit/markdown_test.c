@@ -44,10 +44,28 @@ static void test_names(void **state)
 	check("http://a.b", "http\\://a.b");
 }
 
+/* A column that joins a number of ours and a name of theirs. */
+static void test_owner(void **state)
+{
+	struct table *t = table_new("owner");
+	struct sample s = sample_new(EVENT_PORT);
+	struct buf b = { 0 };
+
+	(void)state;
+	memcpy(s.e->owner.comm, "x | 22 | sshd", 14);
+	markdown_line(t, &b, &s.line);
+	buf_put_char(&b, '\0');
+	assert_string_equal(b.data, "| 1234/x\\\\x20\\|\\\\x2022\\\\x20\\|\\\\x20sshd |\n");
+	buf_free(&b);
+	sample_free(&s);
+	table_free(t);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_names),
+		cmocka_unit_test(test_owner),
 	};
 
 	return cmocka_run_group_tests_name("markdown", tests, NULL, NULL);

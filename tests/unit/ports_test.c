@@ -6,6 +6,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include <errno.h>
 #include <stdlib.h>
 
 #include "ports.h"
@@ -206,12 +207,134 @@ static void test_outbound(void **state)
 	ports_free(p);
 }
 
+/* Told twice, or in another order than it was done. */
+static void test_duplicates_and_disorder(void **state)
+{
+	struct ports *p = ports_new();
+	struct event e = listener(1, "0.0.0.0", 80, 1), udp = listener(1, "0.0.0.0", 80, 1);
+	struct seen seen;
+
+	(void)state;
+	assert_int_equal(tell(p, e, EVENT_UNLISTEN), CHANGE_NONE); /* of a port nobody knows */
+	assert_int_equal(all(p).cnt, 0);
+	add(p, e);
+	add(p, e);
+	assert_int_equal(tell(p, e, EVENT_LISTEN), CHANGE_NONE);
+	assert_int_equal(tell(p, e, EVENT_LISTEN), CHANGE_NONE);
+	udp.proto = IPPROTO_UDP;
+	assert_int_equal(tell(p, udp, EVENT_LISTEN), CHANGE_NEW);
+	assert_int_equal(tell(p, udp, EVENT_LISTEN), CHANGE_NONE);
+	seen = all(p);
+	assert_int_equal(seen.cnt, 2);
+	assert_int_equal(seen.rows[0].socket_cnt, 1);
+	assert_int_equal(seen.rows[1].socket_cnt, 1);
+	assert_int_equal(tell(p, e, EVENT_UNLISTEN), CHANGE_GONE);
+	assert_int_equal(tell(p, e, EVENT_UNLISTEN), CHANGE_NONE);
+	assert_int_equal(tell(p, udp, EVENT_UNLISTEN), CHANGE_GONE);
+	assert_int_equal(tell(p, e, EVENT_CLOSE), CHANGE_NONE);
+	assert_int_equal(all(p).cnt, 0);
+	ports_free(p);
+}
+
+/* A port that was given up accepts nothing any more, and takes nothing from others. */
+static void test_accepted_after_closing(void **state)
+{
+	struct ports *p = ports_new();
+	struct event old = listener(1, "0.0.0.0", 80, 1), new = listener(2, "0.0.0.0", 80, 2);
+	struct event one = listener(3, "10.0.0.1", 80, 1);
+	struct event accepted = connection("10.0.0.1", 80, DIRECTION_IN);
+	struct seen seen;
+
+	(void)state;
+	ports_keep_closed(p);
+	tell(p, old, EVENT_LISTEN);
+	tell(p, accepted, EVENT_ACCEPT);
+	tell(p, old, EVENT_UNLISTEN);
+	tell(p, one, EVENT_LISTEN);
+	tell(p, one, EVENT_UNLISTEN);
+	tell(p, new, EVENT_LISTEN);
+	tell(p, accepted, EVENT_ACCEPT);
+	tell(p, accepted, EVENT_ACCEPT);
+	seen = all(p);
+	assert_int_equal(seen.cnt, 3);
+	assert_int_equal(seen.rows[0].event.owner.pid, 1);
+	assert_int_equal(seen.rows[0].facts.accepted, 1);
+	assert_int_equal(seen.rows[1].event.owner.pid, 2);
+	assert_int_equal(seen.rows[1].facts.accepted, 2);
+	assert_int_equal(seen.rows[2].facts.accepted, 0);
+	ports_free(p);
+}
+
+static int stop(void *ctx, struct port_row *row)
+{
+	(void)row;
+	return ++*(int *)ctx == 2 ? -EPIPE : 0;
+}
+
+static int count(void *ctx, struct port_row *row)
+{
+	int *cnt = ctx;
+
+	assert_int_equal(row->event.lport, ++*cnt);
+	assert_int_equal(row->connections, 1);
+	return 0;
+}
+
+/* One process with many ports, and a connection at each. */
+static void test_many(void **state)
+{
+	struct ports *p = ports_new();
+	int cnt = 0;
+
+	(void)state;
+	assert_int_equal(ports_each(p, stop, &cnt), 0); /* nothing */
+	assert_int_equal(cnt, 0);
+	for (int port = 2000; port > 0; port--)
+		add(p, listener(port, "::", port, 1));
+	for (int port = 1; port <= 2000; port++)
+		add(p, connection("10.0.0.1", port, DIRECTION_IN));
+	assert_int_equal(ports_each(p, count, &cnt), 0);
+	assert_int_equal(cnt, 2000);
+	cnt = 0;
+	assert_int_equal(ports_each(p, stop, &cnt), -EPIPE);
+	assert_int_equal(cnt, 2);
+	ports_free(p);
+	ports_free(NULL);
+}
+
+/* Without an address, or with another end, it is no open port. */
+static void test_no_open_port(void **state)
+{
+	struct ports *p = ports_new();
+	struct event e = listener(1, "0.0.0.0", 80, 1);
+
+	(void)state;
+	e.flags = 0;
+	add(p, e);
+	e = listener(1, "0.0.0.0", 0, 1);
+	add(p, e);
+	e = connection("10.0.0.1", 80, DIRECTION_OUT);
+	e.new_state = TCP_LISTEN;
+	add(p, e);
+	e = listener(1, "0.0.0.0", 80, 1);
+	e.new_state = TCP_CLOSE;
+	add(p, e);
+	assert_int_equal(all(p).cnt, 0);
+	ports_free(p);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_rows),	 cmocka_unit_test(test_connections),
-		cmocka_unit_test(test_events),	 cmocka_unit_test(test_closed_ports_are_kept),
+		cmocka_unit_test(test_rows),
+		cmocka_unit_test(test_connections),
+		cmocka_unit_test(test_events),
+		cmocka_unit_test(test_closed_ports_are_kept),
 		cmocka_unit_test(test_outbound),
+		cmocka_unit_test(test_duplicates_and_disorder),
+		cmocka_unit_test(test_accepted_after_closing),
+		cmocka_unit_test(test_many),
+		cmocka_unit_test(test_no_open_port),
 	};
 
 	return cmocka_run_group_tests_name("ports", tests, NULL, NULL);

@@ -319,6 +319,31 @@ static void test_list_columns(void **state)
 }
 
 /* A name is whatever its owner says. */
+/* However many hold it, and whatever they call themselves. */
+static void test_many_holders(void **state)
+{
+	struct sample s = sample_new(EVENT_EXISTING);
+	static struct holder holders[1000];
+
+	(void)state;
+	for (size_t i = 0; i < 1000; i++) {
+		holders[i].pid = 4000000 + i;
+		memset(holders[i].comm, '\x7f', COMM_LEN);
+	}
+	s.line.holders = holders;
+	s.line.holder_cnt = 1000;
+	for (const char *const *columns = (const char *const[]){ "process", "pid,process", NULL };
+	     *columns; columns++) {
+		struct fixture f = open_text(*columns, false);
+		const char *line = print(&f, &s.line);
+
+		assert_string_equal(line + strlen(line) - 4, "\\x7f");
+		assert_non_null(strstr(line, ",4000999/\\x7f"));
+		close_text(&f);
+	}
+	sample_free(&s);
+}
+
 static void test_remote_name(void **state)
 {
 	struct fixture f = open_text("remote", false);
@@ -457,6 +482,7 @@ int main(void)
 		cmocka_unit_test(test_info_of_old_close),
 		cmocka_unit_test(test_service_or_class),
 		cmocka_unit_test(test_list_columns),
+		cmocka_unit_test(test_many_holders),
 		cmocka_unit_test(test_remote_name),
 		cmocka_unit_test(test_color),
 		cmocka_unit_test(test_every_column),
