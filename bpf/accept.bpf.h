@@ -81,7 +81,7 @@ SUBPROG int listen_tell(struct tcp_sock *tp, struct conn *c)
 		return 0;
 	c->flags |= CONN_F_TOLD;
 	tuple_from_tcp(&t, tp);
-	tuple_set_listening(&t);
+	tuple_set_listening(&t, (struct sock *)tp);
 	t.lorigin = sock_lorigin((struct sock *)tp);
 	c->e.tuple = t;
 	listener_add(tp, c);
@@ -127,7 +127,7 @@ SUBPROG int handle_old_unlisten(struct tcp_sock *tp)
 	struct conn none = {};
 
 	conn_from_sock(&none, tp);
-	tuple_set_listening(&none.e.tuple);
+	tuple_set_listening(&none.e.tuple, (struct sock *)tp);
 	if (wants(EVENT_UNLISTEN) && conn_wanted(&none))
 		conn_event_send(EVENT_UNLISTEN, bpf_ktime_get_ns(), &none);
 	return 0;

@@ -159,7 +159,7 @@ static __always_inline void scan_conn_init(struct conn *c, struct tcp_sock *tp, 
 	c->state = state;
 	if (state == TCP_LISTEN) {
 		c->role = ROLE_LISTENER;
-		tuple_set_listening(&c->e.tuple);
+		tuple_set_listening(&c->e.tuple, (struct sock *)tp);
 		c->e.lorigin = sock_lorigin((struct sock *)tp);
 		return;
 	}
@@ -314,6 +314,8 @@ SUBPROG long scan_udp_tell(struct seq_file *seq, struct sock *sk, const struct o
 	tuple_from_sock(&t, sk, IPPROTO_UDP, LOAD(sk, __sk_common.skc_num));
 	t.lorigin = sock_lorigin(sk);
 	direction = t.flags & EVENT_F_REMOTE ? DIRECTION_OUT : DIRECTION_NONE;
+	if (direction == DIRECTION_NONE)
+		tuple_set_listening(&t, sk);
 	if (!owner_wanted(owner) || !tuple_wanted(&t, direction))
 		return 0;
 	e = &x->event;

@@ -132,8 +132,10 @@ static __always_inline void tuple_from_tcp(struct tuple *t, struct tcp_sock *tp)
 		t->flags |= EVENT_F_MPTCP;
 }
 
-static __always_inline void tuple_set_listening(struct tuple *t)
+/* @t is of @sk, which waits for whoever comes. */
+static __always_inline void tuple_set_listening(struct tuple *t, struct sock *sk)
 {
+	t->bound_ifindex = LOAD(sk, __sk_common.skc_bound_dev_if);
 	__builtin_memset(t->raddr, 0, ADDR_LEN);
 	t->rport = 0;
 	t->flags &= ~EVENT_F_REMOTE;

@@ -214,7 +214,7 @@ static __always_inline void udp_port_tell(enum event_kind kind, struct sock *sk,
 	if (!wants(kind) || !owner_wanted(owner))
 		return;
 	tuple_from_sock(&t, sk, IPPROTO_UDP, port);
-	tuple_set_listening(&t);
+	tuple_set_listening(&t, sk);
 	t.lorigin = LORIGIN_BOUND;
 	if (!tuple_wanted(&t, DIRECTION_NONE))
 		return;

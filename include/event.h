@@ -118,7 +118,7 @@ struct owner {
 	__u8 proto;   /* IPPROTO_TCP or IPPROTO_UDP */                                             \
 	__u8 lorigin; /* enum lorigin */                                                           \
 	__u8 flags;   /* EVENT_F_* */                                                              \
-	__u32 reserved_tuple;
+	__u32 bound_ifindex; /* without a remote side: of SO_BINDTODEVICE, else 0 */
 
 struct tuple {
 	TUPLE_MEMBERS

@@ -187,7 +187,7 @@ static void wait_for_events(struct trace *t, bool idle)
 	if (idle && t->opts->latency_ms) {
 		tracer__sleep(t->tracer);
 		/* what came before the programs knew of our sleep has not woken us */
-		if (tracer__consume(t->tracer) <= 0)
+		if (!tracer__consume(t->tracer))
 			wait_until(t, NEVER);
 	} else if (idle) {
 		wait_until(t, NEVER);

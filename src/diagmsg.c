@@ -70,6 +70,8 @@ static void set_tuple(struct tuple *t, const struct inet_diag_msg *m)
 	} else if (t->rport || addr_is_set(t->raddr)) {
 		t->flags |= EVENT_F_REMOTE;
 	}
+	if (!(t->flags & EVENT_F_REMOTE))
+		t->bound_ifindex = m->id.idiag_if;
 }
 
 /* --- what TCP says of itself ----------------------------------------------------------------- */

@@ -35,7 +35,7 @@ IN_EVERY_VM = {
     'test_filter_state.py': {'test_no_state[port]', 'test_no_state[pid]'},
     'test_udp_flows.py': {'test_many_peers'},
     'test_ports.py': {
-        'test_rows', 'test_connections', 'test_one_row_and_all_its_owners', 'test_two_namespaces', 'test_watch',
+        'test_rows', 'test_bound_to_a_device', 'test_connections', 'test_one_row_and_all_its_owners', 'test_two_namespaces', 'test_watch',
         'test_watch_misses_nothing_between', 'test_udp_watch', 'test_outbound', 'test_no_drift', 'test_drift',
         'test_program[0-False-3]', 'test_nginx_opens_one_port_more'},
 }

@@ -139,6 +139,30 @@ def test_rows():
             assert [row['lport'] for row in rows[:3]] == sorted(row['lport'] for row in rows[:3])
 
 
+def bind_to_loopback(sock, port):
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, b'lo')
+    sock.bind(('0.0.0.0', port))
+
+
+def test_bound_to_a_device():
+    """The device narrows the address, in what is open already and in what is opened."""
+    with socket.socket() as tcp, socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp, \
+            udp_socket('127.0.0.1', 0) as found:
+        port = port_of(found)
+        found.close()
+        with Watch('--watch', '-L', str(port)) as watch:
+            bind_to_loopback(tcp, port)
+            tcp.listen()
+            bind_to_loopback(udp, port)
+            opened = [watch.wait_for(proto='tcp', change='new')]
+            if not watch.lacks('udp-bind'):
+                opened.append(watch.wait_for(proto='udp', change='new'))
+            rows = ports('-L', str(port))
+            assert len(rows) == 2, rows
+            for row in opened + rows:
+                assert pick(row, ('laddr', 'scope')) == {'laddr': '0.0.0.0', 'scope': 'loopback'}, row
+
+
 def test_since_is_the_start_of_the_process():
     begun = time.time()
     with Process() as process, listen_on() as mine:
