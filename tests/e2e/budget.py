@@ -25,11 +25,15 @@ TRACES = {
     'default': ['-d', '0.001'],
     'all': ['--existing', '--datagrams', '--states', *FILTERS, '--', 'true'],
 }
+# What no backend changes.
+ANY = 'any'
+LISTS = {'list': ['-a', '-n', *FILTERS]}
 
 
 def measure(backend, trace):
     """{program: (instructions verified, bytes)}"""
-    done = subprocess.run([BINARY, '-v', '-o', '/dev/null', '--backend', backend, *TRACES[trace]], stdin=subprocess.DEVNULL,
+    what = ['list', *LISTS[trace]] if backend == ANY else ['trace', '--backend', backend, *TRACES[trace]]
+    done = subprocess.run([BINARY, *what[:1], '-v', '-o', '/dev/null', *what[1:]], stdin=subprocess.DEVNULL,
                           stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, check=True)
     found = re.findall(r'debug: program (\w+): (\d+) instructions verified, (\d+) bytes', done.stderr.decode())
     return {program: (int(verified), int(size)) for program, verified, size in found}
@@ -46,8 +50,8 @@ def read(backend, trace):
 
 def main():
     print('# backend trace program instructions-verified bytes-translated; renewed by make budget')
-    for backend in sys.argv[1:]:
-        for trace in TRACES:
+    for backend in [ANY, *sys.argv[1:]]:
+        for trace in LISTS if backend == ANY else TRACES:
             for program, numbers in sorted(measure(backend, trace).items()):
                 print(backend, trace, program, *numbers)
 
