@@ -47,12 +47,12 @@ bool field_server_port(const struct line *l, uint16_t *port, struct str *service
 	return e->direction == DIRECTION_OUT && (e->flags & EVENT_F_REMOTE);
 }
 
-static bool get_service(const struct line *l, struct value *v)
+struct str field_service(const struct line *l)
 {
 	struct str service;
 	uint16_t port;
 
-	return field_server_port(l, &port, &service) && value_set_str(v, service);
+	return field_server_port(l, &port, &service) ? service : STR("");
 }
 
 static bool get_reason(const struct line *l, struct value *v)
@@ -149,6 +149,8 @@ static bool get_count(const struct line *l, struct value *v)
 	{ FIELD(n, FIELD_NUMBER, w, k, need, text), .from = FROM_GET, .get = getter }
 #define TIME(n, w, k, need, text)                                                                  \
 	{ FIELD(n, FIELD_STRING, w, k, need, text), .from = FROM_TIME }
+#define SERVICE(n, w, k, need, text)                                                               \
+	{ FIELD(n, FIELD_STRING, w, k, need, text), .from = FROM_SERVICE }
 #define BOOLEAN(n, w, k, need, text)                                                               \
 	{ FIELD(n, FIELD_BOOLEAN, w, k, need, text), .from = FROM_NEED }
 #define MEMBER(n, w, k, need, member, text)                                                        \
@@ -199,7 +201,7 @@ const struct field fields[] = {
 	BOOLEAN(mapped, 6, ALL, NEED_MAPPED, "true: an IPv4 peer of an IPv6 socket"),
 	BOOLEAN(mptcp, 6, ALL, NEED_MPTCP, "true: MPTCP; the addresses are its first path's"),
 	WORD(direction, 9, ALL, 0, direction, names_directions, "out or in"),
-	STRING(service, 8, ALL, 0, get_service, "service name of the server side's port"),
+	SERVICE(service, 8, ALL, 0, "service name of the server side's port"),
 	MEMBER(handshake_us, 12, TIMED, NEED_TCP | NEED_NONZERO, handshake_us,
 	       "SYN to ESTABLISHED"),
 	MEMBER(duration_us, 11, CLOSE, NEED_NONZERO, duration_us,
@@ -299,12 +301,9 @@ static uint32_t kind_needs(const struct event *e)
 
 uint32_t field_needs_held(const struct event *e)
 {
-	return FIELD_KEPT | NEED_NONZERO |
-	       (e->flags & (NEED_MAPPED | NEED_REMOTE | NEED_MPTCP)) |
-	       need_if(has_local(e), NEED_LOCAL) |
-	       need_if(e->owner.pid, NEED_OWNER | NEED_PID) |
+	return FIELD_KEPT | NEED_NONZERO | (e->flags & (NEED_MAPPED | NEED_REMOTE | NEED_MPTCP)) |
+	       need_if(has_local(e), NEED_LOCAL) | need_if(e->owner.pid, NEED_OWNER | NEED_PID) |
 	       need_if(e->ipv == 4 || e->ipv == 6, NEED_IP) |
-	       need_if(e->proto == IPPROTO_TCP, NEED_TCP) |
-	       need_if(listens(e), NEED_LISTENS) | need_if(e->peer_pid, NEED_PEER) |
-	       kind_needs(e);
+	       need_if(e->proto == IPPROTO_TCP, NEED_TCP) | need_if(listens(e), NEED_LISTENS) |
+	       need_if(e->peer_pid, NEED_PEER) | kind_needs(e);
 }

@@ -62,7 +62,7 @@ static inline char *put_string(char *p, char *key_end, struct str s)
 	return put_char(put_json(put_char(key_end, '"'), s.ptr, s.len), '"');
 }
 
-/* The text of a step is there in any case, and overwritten where there is no value. */
+/* The text of a step is written in any case: where there is no value, the next step overwrites it. */
 static char *put_steps(struct json *j, char *p, const struct json_step *s, const struct line *l,
 		       uint32_t held)
 {
@@ -98,6 +98,9 @@ static char *put_steps(struct json *j, char *p, const struct json_step *s, const
 		case JSON_STRING:
 			p = put_string(p, value, *field_line_str(f, l));
 			break;
+		case JSON_SERVICE:
+			p = put_string(p, value, field_service(l));
+			break;
 		case JSON_ANY:
 			p = put_any(p, f, l, held);
 			break;
@@ -114,7 +117,7 @@ void json_line(struct json *j, struct buf *b, const struct line *l)
 	if (!begin)
 		return;
 	end = put_steps(j, begin, json_shape(j->shapes, l, held), l, held);
-	/* The comma before the first key. */
+	/* The comma before the first key: each line has its time. */
 	*begin = '{';
 	buf_end(b, end);
 }

@@ -12,23 +12,20 @@
 #define PLACE_BITS 8 /* 2 MiB, of which only what is used is there */
 #define PLACE_CNT (1 << PLACE_BITS)
 #define SHAPE_CNT_MAX (PLACE_CNT / 2)
-#define STEP_CNT_MAX (2 * FIELD_CNT_MAX + 1) /* two for a field, and the end */
+#define STEP_CNT_MAX (2 * FIELD_CNT_MAX + 2) /* two for a field, two for the end */
 
 /* What a shape depends on: bytes of an event that are numbers of words; classes; what it has. */
 #define FIRST_BYTE offsetof(struct event, ipv)
 #define OTHER_BYTE offsetof(struct event, attr)
 #define OTHER_CNT sizeof(uint64_t)
 struct key {
-	uint32_t first;
-	uint8_t kind;
-	uint8_t classes;
-	uint16_t held;
 	uint64_t others;
+	uint64_t first; /* in the low half; the rest above */
 };
 
 _Static_assert(offsetof(struct event, flags) + 1 == FIRST_BYTE + sizeof(uint32_t), "struct key");
 _Static_assert(EVENT_HEAD_SIZE == OTHER_BYTE + OTHER_CNT, "struct key");
-_Static_assert(EVENT_KIND_CNT <= 256 && CLASS_CNT <= 16, "struct key");
+_Static_assert(EVENT_KIND_CNT <= 256 && CLASS_CNT <= 16 && FIELD_KEPT <= UINT16_MAX, "struct key");
 
 struct shape {
 	struct key key;
@@ -77,6 +74,8 @@ static enum json_how how_of(const struct field *f)
 		return JSON_ADDRESS;
 	case FROM_LINE:
 		return JSON_STRING;
+	case FROM_SERVICE:
+		return JSON_SERVICE;
 	default:
 		return JSON_ANY;
 	}
@@ -144,33 +143,30 @@ static void make_steps(struct json_step *s, const struct line *l, uint32_t held)
 		}
 	}
 	s = add_text(s, "}\n", 2);
-	end_step(s, JSON_END, NULL);
+	s->how = JSON_END;
 }
 
 static struct key key_of(const struct event *e, uint32_t held)
 {
-	struct key k = {
-		.kind = e->kind,
-		.classes = port_class_of(e->lport) << 4 | port_class_of(e->rport),
-		.held = held,
-	};
+	uint64_t classes = port_class_of(e->lport) << 4 | port_class_of(e->rport);
+	struct key k;
+	uint32_t first;
 
-	memcpy(&k.first, (const char *)e + FIRST_BYTE, sizeof(k.first));
 	memcpy(&k.others, (const char *)e + OTHER_BYTE, sizeof(k.others));
+	memcpy(&first, (const char *)e + FIRST_BYTE, sizeof(first));
+	k.first = first | (uint64_t)e->kind << 32 | classes << 40 | (uint64_t)held << 48;
 	return k;
 }
 
 /* Its place, or the empty one where it belongs. */
-static struct shape *place_of(struct json_shapes *s, const struct key *k)
+static struct shape *place_of(struct json_shapes *s, struct key k)
 {
-	uint64_t words[2], hash;
+	uint64_t hash = (k.others * 0x9e3779b97f4a7c15ULL ^ k.first) * 0xbf58476d1ce4e5b9ULL;
 
-	memcpy(words, k, sizeof(words));
-	hash = (words[0] * 0x9e3779b97f4a7c15ULL ^ words[1]) * 0xbf58476d1ce4e5b9ULL;
 	for (size_t i = hash >> (64 - PLACE_BITS);; i = (i + 1) % PLACE_CNT) {
 		struct shape *at = &s->places[i];
 
-		if (!at->steps[0].how || !memcmp(&at->key, k, sizeof(*k)))
+		if ((at->key.first == k.first && at->key.others == k.others) || !at->steps[0].how)
 			return at;
 	}
 }
@@ -178,13 +174,13 @@ static struct shape *place_of(struct json_shapes *s, const struct key *k)
 const struct json_step *json_shape(struct json_shapes *s, const struct line *l, uint32_t held)
 {
 	struct key key = key_of(l->e, held);
-	struct shape *at = place_of(s, &key);
+	struct shape *at = place_of(s, key);
 
 	if (at->steps[0].how)
 		return at->steps;
 	if (s->cnt == SHAPE_CNT_MAX) {
 		memset(s, 0, sizeof(*s));
-		at = place_of(s, &key);
+		at = place_of(s, key);
 	}
 	s->cnt++;
 	at->key = key;

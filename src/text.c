@@ -28,8 +28,10 @@ enum cell {
 	CELL_COMPOSITE,
 	CELL_LAST,   /* "info" in the last place: its absence needs no "-" */
 	CELL_NUMBER, /* leans to the right */
-	CELL_FIELD,
+	CELL_WORD,
 	CELL_COLORED, /* likewise */
+	CELL_COMM,
+	CELL_FIELD, /* any other */
 };
 
 struct column {
@@ -102,15 +104,58 @@ static char *put_blanks(char *p, ptrdiff_t cnt)
  * characters of several bytes.
  */
 
+static inline bool has_field(const struct column *c, const struct event *e, uint32_t held)
+{
+	return c->field->kinds & 1u << e->kind && !(c->field->needs & ~held);
+}
+
+static inline bool read_number(const struct field *f, const struct line *l, uint32_t held,
+			       uint64_t *n)
+{
+	struct value v;
+
+	if (f->from == FROM_NUMBER) {
+		*n = field_number(f, l->e);
+		return *n || !(f->needs & NEED_NONZERO);
+	}
+	if (!field_read(f, l, held, &v))
+		return false;
+	*n = v.number;
+	return true;
+}
+
 /* Of a width that is known beforehand: blanks in front cost no moving. */
 static inline char *put_number(char *p, const struct column *c, const struct line *l, uint32_t held,
 			       const char *due)
 {
-	struct value v;
+	uint64_t n;
 
-	if (!(c->field->kinds & 1u << l->e->kind) || !field_read(c->field, l, held, &v))
+	if (!has_field(c, l->e, held) || !read_number(c->field, l, held, &n))
 		return put_char(put_blanks(p, due - p - 1), '-');
-	return put_u64(put_blanks(p, due - p - u64_digits(v.number)), v.number);
+	return put_u64(put_blanks(p, due - p - u64_digits(n)), n);
+}
+
+static inline char *put_word_cell(char *p, const struct column *c, const struct line *l,
+				  uint32_t held)
+{
+	const struct word *w = has_field(c, l->e, held) ?
+				       word_of(c->field->words, field_word(c->field, l->e)) :
+				       NULL;
+
+	return w ? put_word(p, w) : put_char(p, '-');
+}
+
+static inline char *put_comm(char *p, const struct column *c, const struct line *l, uint32_t held,
+			     char **due)
+{
+	const char *comm = (const char *)l->e + c->field->offset;
+	char *begin = p;
+
+	if (!has_field(c, l->e, held) || !comm[0])
+		return put_char(p, '-');
+	p = put_text(p, comm, strnlen(comm, COMM_LEN));
+	*due += p - begin - cell_width(begin, p);
+	return p;
 }
 
 static inline char *put_field(char *p, const struct column *c, const struct line *l, uint32_t held,
@@ -119,7 +164,7 @@ static inline char *put_field(char *p, const struct column *c, const struct line
 	char *begin = p;
 	struct value v;
 
-	if (!(c->field->kinds & 1u << l->e->kind) || !field_read(c->field, l, held, &v))
+	if (!has_field(c, l->e, held) || !field_read(c->field, l, held, &v))
 		return put_char(p, '-');
 	p = value_put(p, &v, put_text);
 	if (v.type == VALUE_STRING)
@@ -155,8 +200,8 @@ static char *put_colored(char *p, const struct column *c, const struct line *l, 
 	const char *color = kind_color(l->e->kind);
 
 	if (!color)
-		return put_field(p, c, l, held, due);
-	p = put_field(put_code(p, color, due), c, l, held, due);
+		return put_word_cell(p, c, l, held);
+	p = put_word_cell(put_code(p, color, due), c, l, held);
 	return put_code(put_blanks(p, *due - p), COLOR_END, due);
 }
 
@@ -170,10 +215,14 @@ static inline char *put_cell(struct text *t, const struct column *c, char *p, co
 		return c->composite->put(&t->clock, p, l);
 	case CELL_NUMBER:
 		return put_number(p, c, l, held, *due);
-	case CELL_FIELD:
-		return put_field(p, c, l, held, due);
+	case CELL_WORD:
+		return put_word_cell(p, c, l, held);
 	case CELL_COLORED:
 		return put_colored(p, c, l, held, due);
+	case CELL_COMM:
+		return put_comm(p, c, l, held, due);
+	case CELL_FIELD:
+		return put_field(p, c, l, held, due);
 	}
 	return p;
 }
@@ -225,11 +274,12 @@ void text_header(struct text *t, struct buf *b)
 void text_line(struct text *t, struct buf *b, const struct line *l)
 {
 	char *begin = buf_room(b, line_room(t, l)), *p = begin, *end = begin, *due = begin;
+	const struct column *last = t->columns + t->cnt;
 	uint32_t held = field_needs_held(l->e);
 
 	if (!begin)
 		return;
-	for (const struct column *c = t->columns; c < t->columns + t->cnt; c++) {
+	for (const struct column *c = t->columns; c < last; c++) {
 		char *cell = p;
 
 		due += c->width;
@@ -240,6 +290,17 @@ void text_line(struct text *t, struct buf *b, const struct line *l)
 		due++;
 	}
 	end_line(b, begin, end);
+}
+
+static enum cell cell_of(const struct field *f, bool color)
+{
+	if (f->type == FIELD_NUMBER)
+		return CELL_NUMBER;
+	if (f->from == FROM_COMM)
+		return CELL_COMM;
+	if (f->from != FROM_WORD && f->from != FROM_PORT_CLASS)
+		return CELL_FIELD;
+	return color && !strcmp(f->name, "event") ? CELL_COLORED : CELL_WORD;
 }
 
 static void set_column(struct text *t, struct column *c, const struct column_name *name, bool color)
@@ -256,9 +317,7 @@ static void set_column(struct text *t, struct column *c, const struct column_nam
 	}
 	c->width = c->field->width;
 	t->string_cnt += c->field->type == FIELD_STRING;
-	c->cell = c->field->type == FIELD_NUMBER		    ? CELL_NUMBER :
-		  color && !strcmp(c->field->name, "event") ? CELL_COLORED :
-							      CELL_FIELD;
+	c->cell = cell_of(c->field, color);
 	for (size_t i = 0; i < name->len && i < sizeof(c->title) - 1; i++)
 		c->title[i] = toupper((unsigned char)name->name[i]);
 }
