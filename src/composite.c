@@ -14,22 +14,25 @@
 #include "value.h"
 
 #define NS_PER_SEC 1000000000ULL
-#define NS_PER_MS 1000000ULL
+#define NS_PER_MS 1000000
+
+/* Apart, for the check of the stack that its struct tm has: saves 13 instructions of a line. */
+__attribute__((noinline)) static void second_begin(struct wall_clock *c, uint64_t utc_ns)
+{
+	time_t when = utc_ns / NS_PER_SEC;
+	struct tm tm;
+
+	localtime_r(&when, &tm);
+	strftime(c->text, sizeof(c->text), "%H:%M:%S.", &tm);
+	c->begin_ns = when * NS_PER_SEC;
+}
 
 static char *put_time(struct wall_clock *c, char *p, const struct line *l)
 {
-	uint64_t sec = l->utc_ns / NS_PER_SEC;
-
-	if (sec != c->sec || !c->text[0]) {
-		time_t when = sec;
-		struct tm tm;
-
-		localtime_r(&when, &tm);
-		strftime(c->text, sizeof(c->text), "%H:%M:%S.", &tm);
-		c->sec = sec;
-	}
+	if (l->utc_ns - c->begin_ns >= NS_PER_SEC || !c->text[0])
+		second_begin(c, l->utc_ns);
 	p = put_bytes(p, c->text, sizeof(c->text) - 1);
-	return put_3_digits(p, l->utc_ns % NS_PER_SEC / NS_PER_MS);
+	return put_3_digits(p, (uint32_t)(l->utc_ns - c->begin_ns) / NS_PER_MS);
 }
 
 static char *put_endpoint(char *p, const uint8_t *addr, unsigned int ipv, uint16_t port)

@@ -10,7 +10,7 @@
 
 /* The last second as text, since events come many a second. Zero-initialised: none yet. */
 struct wall_clock {
-	uint64_t sec;
+	uint64_t begin_ns;
 	char text[sizeof("HH:MM:SS.")];
 };
 

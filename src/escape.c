@@ -132,15 +132,28 @@ size_t escape_utf8(char *out, const char *text, size_t len)
 /* Sixteen at a time; any compiler knows what to make of it for its processor. */
 typedef uint8_t bytes16 __attribute__((vector_size(16)));
 
+/* What printable ASCII from @lowest on has none of, nor a backslash and @quote. */
+static inline bytes16 bad_bytes(bytes16 c, uint8_t lowest, uint8_t quote)
+{
+	return (bytes16)(c < lowest) | (bytes16)(c > '~') | (bytes16)(c == '\\') |
+	       (bytes16)(c == quote);
+}
+
+static inline bool any_bytes(bytes16 bad)
+{
+	uint64_t halves[2];
+
+	memcpy(halves, &bad, sizeof(halves));
+	return halves[0] | halves[1];
+}
+
 /*
- * Copies @s whole and says whether it may stand like that: printable ASCII from @lowest on, without
- * a backslash and @quote. Nearly all names and paths do: saves 210 instructions of a JSON line over
- * looking at each character.
+ * Copies @s whole and says whether it may stand like that. Nearly all names and paths do: saves 210
+ * instructions of a JSON line over looking at each character.
  */
 static inline bool put_plain(char *p, const char *s, size_t len, uint8_t lowest, uint8_t quote)
 {
 	bytes16 bad = { 0 };
-	uint64_t halves[2];
 
 	memcpy(p, s, len);
 	memset(p + len, 'a', sizeof(bad));
@@ -148,19 +161,60 @@ static inline bool put_plain(char *p, const char *s, size_t len, uint8_t lowest,
 		bytes16 c;
 
 		memcpy(&c, p + i, sizeof(c));
-		bad |= (bytes16)(c < lowest) | (bytes16)(c > '~') | (bytes16)(c == '\\') |
-		       (bytes16)(c == quote);
+		bad |= bad_bytes(c, lowest, quote);
 	}
-	memcpy(halves, &bad, sizeof(halves));
-	return !(halves[0] | halves[1]);
+	return !any_bytes(bad);
 }
 
-char *put_text(char *p, const char *s, size_t len)
+#define SHORT_MAX 16 /* names of services and processes; paths are longer */
+
+/* The same of a short one: without a call of memcpy(), saves 100 instructions of a JSON line. */
+static inline bool put_plain_short(char *p, const char *s, size_t len, uint8_t lowest,
+				   uint8_t quote)
+{
+	bytes16 c;
+
+	if (len >= 8) {
+		uint64_t last;
+
+		memcpy(&last, s + len - sizeof(last), sizeof(last));
+		memcpy(p, s, sizeof(last));
+		memcpy(p + len - sizeof(last), &last, sizeof(last));
+	} else if (len >= 4) {
+		uint32_t last;
+
+		memcpy(&last, s + len - sizeof(last), sizeof(last));
+		memcpy(p, s, sizeof(last));
+		memcpy(p + len - sizeof(last), &last, sizeof(last));
+	} else {
+		for (size_t i = 0; i < len; i++)
+			p[i] = s[i];
+	}
+	memset(p + len, 'a', sizeof(c));
+	memcpy(&c, p, sizeof(c));
+	return !any_bytes(bad_bytes(c, lowest, quote));
+}
+
+__attribute__((noinline)) static char *put_long_text(char *p, const char *s, size_t len)
 {
 	return p + (put_plain(p, s, len, '!', '\\') ? len : escape_text(p, s, len, true));
 }
 
-char *put_json(char *p, const char *s, size_t len)
+__attribute__((noinline)) static char *put_long_json(char *p, const char *s, size_t len)
 {
 	return p + (put_plain(p, s, len, ' ', '"') ? len : escape_json(p, s, len));
+}
+
+char *put_text(char *p, const char *s, size_t len)
+{
+	if (len <= SHORT_MAX && put_plain_short(p, s, len, '!', '\\'))
+		return p + len;
+	return put_long_text(p, s, len);
+}
+
+char *put_json(char *p, const char *s, size_t len)
+{
+	if (len <= SHORT_MAX && put_plain_short(p, s, len, ' ', '"'))
+		return p + len;
+	return put_long_json(p, s, len);
 }

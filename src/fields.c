@@ -26,18 +26,6 @@
 #define KEPT FIELD_KEPT
 _Static_assert(EVENT_SUMMARY + 1 == EVENT_KIND_CNT, "summary is no line, and the last kind");
 
-static bool get_ts(const struct line *l, struct value *v)
-{
-	v->type = VALUE_UTC;
-	v->number = l->utc_ns;
-	return true;
-}
-
-static bool get_ipv(const struct line *l, struct value *v)
-{
-	return value_set_number(v, l->e->ipv) && (v->number == 4 || v->number == 6);
-}
-
 static bool has_local(const struct event *e)
 {
 	return (e->flags & EVENT_F_LOCAL) && e->lport;
@@ -59,12 +47,12 @@ bool field_server_port(const struct line *l, uint16_t *port, struct str *service
 	return e->direction == DIRECTION_OUT && (e->flags & EVENT_F_REMOTE);
 }
 
-static bool get_service(const struct line *l, struct value *v)
+struct str field_service(const struct line *l)
 {
 	struct str service;
 	uint16_t port;
 
-	return field_server_port(l, &port, &service) && value_set_str(v, service);
+	return field_server_port(l, &port, &service) ? service : STR("");
 }
 
 static bool get_reason(const struct line *l, struct value *v)
@@ -107,9 +95,7 @@ static bool get_change(const struct line *l, struct value *v)
 
 static bool get_since(const struct line *l, struct value *v)
 {
-	v->type = VALUE_UTC;
-	v->number = l->port->since_ns;
-	return v->number;
+	return value_set_utc(v, l->port->since_ns) && v->number;
 }
 
 static bool get_scope(const struct line *l, struct value *v)
@@ -161,11 +147,15 @@ static bool get_count(const struct line *l, struct value *v)
 	{ FIELD(n, FIELD_STRING, w, k, need, text), .from = FROM_GET, .get = getter }
 #define NUMBER(n, w, k, need, getter, text)                                                        \
 	{ FIELD(n, FIELD_NUMBER, w, k, need, text), .from = FROM_GET, .get = getter }
+#define TIME(n, w, k, need, text)                                                                  \
+	{ FIELD(n, FIELD_STRING, w, k, need, text), .from = FROM_TIME }
+#define SERVICE(n, w, k, need, text)                                                               \
+	{ FIELD(n, FIELD_STRING, w, k, need, text), .from = FROM_SERVICE }
 #define BOOLEAN(n, w, k, need, text)                                                               \
 	{ FIELD(n, FIELD_BOOLEAN, w, k, need, text), .from = FROM_NEED }
 #define MEMBER(n, w, k, need, member, text)                                                        \
 	{ FIELD(n, FIELD_NUMBER, w, k, need, text), AT(member),                                    \
-	  .from = sizeof(((struct event *)NULL)->member) }
+	  .from = FROM_NUMBER, .mask = UINT64_MAX >> (64 - 8 * sizeof(((struct event *)NULL)->member)) }
 #define COMM(n, w, k, need, member, text)                                                          \
 	{ FIELD(n, FIELD_STRING, w, k, need, text), AT(member), .from = FROM_COMM }
 #define ADDRESS(n, w, k, need, member, text)                                                       \
@@ -182,10 +172,10 @@ static bool get_count(const struct line *l, struct value *v)
 
 /* clang-format off: one row a field, in the order of the manual */
 const struct field fields[] = {
-	STRING(ts, 30, LINES, 0, get_ts, "when it happened in the kernel: RFC 3339, UTC"),
+	TIME(ts, 30, LINES, 0, "when it happened in the kernel: RFC 3339, UTC"),
 	WORD(event, 11, LINES, 0, kind, names_kinds, "what happened"),
 	WORD(proto, 3, ALL, 0, proto, names_protos, "tcp or udp"),
-	NUMBER(ipv, 3, ALL, 0, get_ipv, "4 or 6, of the addresses as they travel"),
+	MEMBER(ipv, 3, ALL, NEED_IP, ipv, "4 or 6, of the addresses as they travel"),
 	MEMBER(id, 6, ALL, NEED_NONZERO, id, "socket cookie (ss -e prints it in hexadecimal)"),
 	MEMBER(pid, 6, ALL, NEED_PID | KEPT, owner.pid, "process that owns the connection"),
 	MEMBER(tid, 6, ALL, NEED_PID | KEPT | NEED_NONZERO, owner.tid, "its thread"),
@@ -197,9 +187,9 @@ const struct field fields[] = {
 	NAME(container, 12, ALL, NEED_OWNER | KEPT, "the container named by that path"),
 	MEMBER(netns, 10, ALL, NEED_NONZERO | KEPT, netns, "inode of the network namespace"),
 	WORD(attr, 8, ALL, 0, attr, names_attrs, "how the owner is known"),
-	ADDRESS(laddr, 15, ALL, NEED_LOCAL, laddr, "local address"),
+	ADDRESS(laddr, 15, ALL, NEED_IP | NEED_LOCAL, laddr, "local address"),
 	MEMBER(lport, 5, ALL, NEED_LOCAL, lport, "local port"),
-	ADDRESS(raddr, 15, ALL, NEED_REMOTE, raddr, "remote address"),
+	ADDRESS(raddr, 15, ALL, NEED_IP | NEED_REMOTE, raddr, "remote address"),
 	MEMBER(rport, 5, ALL, NEED_REMOTE, rport, "remote port"),
 	CLASS(lclass, 10, ALL, NEED_LOCAL, lport, "local: well-known, registered, private"),
 	CLASS(rclass, 10, ALL, NEED_REMOTE, rport, "remote: well-known, registered, private"),
@@ -211,7 +201,7 @@ const struct field fields[] = {
 	BOOLEAN(mapped, 6, ALL, NEED_MAPPED, "true: an IPv4 peer of an IPv6 socket"),
 	BOOLEAN(mptcp, 6, ALL, NEED_MPTCP, "true: MPTCP; the addresses are its first path's"),
 	WORD(direction, 9, ALL, 0, direction, names_directions, "out or in"),
-	STRING(service, 8, ALL, 0, get_service, "service name of the server side's port"),
+	SERVICE(service, 8, ALL, 0, "service name of the server side's port"),
 	MEMBER(handshake_us, 12, TIMED, NEED_TCP | NEED_NONZERO, handshake_us,
 	       "SYN to ESTABLISHED"),
 	MEMBER(duration_us, 11, CLOSE, NEED_NONZERO, duration_us,
@@ -272,8 +262,7 @@ _Static_assert(sizeof(fields) / sizeof(fields[0]) <= FIELD_CNT_MAX,
  */
 static bool has_totals(const struct event *e)
 {
-	return e->kind != EVENT_EXISTING ||
-	       (e->flags & EVENT_F_REMOTE && (e->tx_packets || e->rx_packets));
+	return e->flags & EVENT_F_REMOTE && (e->tx_packets || e->rx_packets);
 }
 
 /* TCP's: of UDP nobody is accepted. */
@@ -286,8 +275,8 @@ static bool listens(const struct event *e)
 /* What is left of a connection, or is none yet, has none. */
 static bool has_queues(const struct event *e)
 {
-	return e->kind == EVENT_EXISTING && e->new_state != TCP_LISTEN &&
-	       e->new_state != TCP_TIME_WAIT && e->new_state != TCP_SYN_RECV;
+	return e->new_state != TCP_LISTEN && e->new_state != TCP_TIME_WAIT &&
+	       e->new_state != TCP_SYN_RECV;
 }
 
 static uint32_t need_if(bool is, uint32_t need)
@@ -295,14 +284,26 @@ static uint32_t need_if(bool is, uint32_t need)
 	return is ? need : 0;
 }
 
+/* What else an event of this kind has. */
+static uint32_t kind_needs(const struct event *e)
+{
+	switch (e->kind) {
+	case EVENT_CLOSE:
+		return NEED_TOTALS | need_if(e->closer_pid, NEED_CLOSER);
+	case EVENT_EXISTING:
+		return need_if(has_totals(e), NEED_TOTALS) | need_if(has_queues(e), NEED_QUEUES);
+	case EVENT_PORT:
+		return need_if(e->flags & EVENT_F_RULE, NEED_OWNER);
+	default:
+		return NEED_TOTALS;
+	}
+}
+
 uint32_t field_needs_held(const struct event *e)
 {
-	return FIELD_KEPT | NEED_NONZERO | need_if(e->owner.pid, NEED_OWNER | NEED_PID) |
-	       need_if(e->flags & EVENT_F_RULE, NEED_OWNER) | need_if(has_local(e), NEED_LOCAL) |
-	       need_if(e->flags & EVENT_F_REMOTE, NEED_REMOTE) |
-	       need_if(e->proto == IPPROTO_TCP, NEED_TCP) | need_if(has_totals(e), NEED_TOTALS) |
-	       need_if(e->flags & EVENT_F_MAPPED, NEED_MAPPED) |
-	       need_if(e->flags & EVENT_F_MPTCP, NEED_MPTCP) | need_if(e->peer_pid, NEED_PEER) |
-	       need_if(e->kind == EVENT_CLOSE && e->closer_pid, NEED_CLOSER) |
-	       need_if(listens(e), NEED_LISTENS) | need_if(has_queues(e), NEED_QUEUES);
+	return FIELD_KEPT | NEED_NONZERO | (e->flags & (NEED_MAPPED | NEED_REMOTE | NEED_MPTCP)) |
+	       need_if(has_local(e), NEED_LOCAL) | need_if(e->owner.pid, NEED_OWNER | NEED_PID) |
+	       need_if(e->ipv == 4 || e->ipv == 6, NEED_IP) |
+	       need_if(e->proto == IPPROTO_TCP, NEED_TCP) | need_if(listens(e), NEED_LISTENS) |
+	       need_if(e->peer_pid, NEED_PEER) | kind_needs(e);
 }

@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-/* The JSON format: the table of fields from top to bottom. */
+/* The JSON format: the table of fields from top to bottom, by the shapes of lines. */
 #include "json.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "fields.h"
+#include "json_shape.h"
+#include "json_value.h"
 #include "kept.h"
 #include "names.h"
 #include "put.h"
@@ -14,27 +15,9 @@
 /* A key and a value; of strings, a comm is the longest that line_room() does not know. */
 #define FIELD_MAX (FIELD_KEY_MAX + VALUE_MAX + COMM_LEN * PUT_JSON_MAX)
 
-#define WORD_CNT_MAX 18 /* of a table of words: protocols, by number */
-
-/* A key and a word: all of a field that can only be one of a few. */
-struct pair {
-	char text[FIELD_KEY_MAX + WORD_MAX + 7];
-	uint8_t len; /* 0: there is no such word */
-};
-
-/* What is to be done for a field. */
-struct step {
-	const struct field *field; /* NULL: the end of a list */
-	const struct pair *pairs;  /* NULL: it has others than words */
-};
-
-/* The parts of a line. The owner's text is kept: saves a quarter of a line's instructions. */
-enum part { BEFORE, KEPT, BEHIND, PART_CNT };
-
 struct json {
-	struct step steps[EVENT_KIND_CNT][PART_CNT][FIELD_CNT_MAX + 1];
-	struct pair pairs[FIELD_CNT_MAX][WORD_CNT_MAX];
-	struct kept *kept;
+	struct json_shapes *shapes;
+	struct kept *kept; /* the owner's text: saves a quarter of a line's instructions */
 };
 
 static void put_quoted(struct buf *b, const char *s, size_t len)
@@ -44,139 +27,99 @@ static void put_quoted(struct buf *b, const char *s, size_t len)
 	buf_put_char(b, '"');
 }
 
-/* Copied whole: a copy of a length known to the compiler is several times as fast. */
-static char *put_key(char *p, const struct field *f)
-{
-	memcpy(p, f->key, sizeof(f->key));
-	return p + f->key_len;
-}
-
-/* [{"pid":1,"comm":"init"},...] */
-static char *put_holders(char *p, const struct value *v)
-{
-	char before = '[';
-
-	for (size_t i = 0; i < v->holders.cnt; i++) {
-		const struct holder *h = &v->holders.first[i];
-
-		p = put_char(p, before);
-		p = put_str(p, "{\"pid\":");
-		p = put_u64(p, h->pid);
-		p = put_str(p, ",\"comm\":\"");
-		p = put_json(p, h->comm, strnlen(h->comm, COMM_LEN));
-		p = put_str(p, "\"}");
-		before = ',';
-	}
-	return put_char(p, ']');
-}
-
-static char *put_value(char *p, const struct value *v)
-{
-	if (v->type == VALUE_NUMBER || v->type == VALUE_BOOLEAN)
-		return value_put(p, v, put_json);
-	if (v->type == VALUE_HOLDERS)
-		return put_holders(p, v);
-	p = put_char(p, '"');
-	p = value_put(p, v, put_json);
-	return put_char(p, '"');
-}
-
 /* Of a line at most: one check for all that it is made of. */
 static size_t line_room(const struct line *l)
 {
 	return FIELD_CNT_MAX * FIELD_MAX + line_strings(l) * PUT_JSON_MAX;
 }
 
-static char *put_pair(char *p, const struct step *s, const struct event *e)
-{
-	unsigned int i = field_word(s->field, e);
-
-	if (i >= s->field->words->cnt)
-		return p;
-	memcpy(p, s->pairs[i].text, sizeof(s->pairs[i].text));
-	return p + s->pairs[i].len;
-}
-
-static char *put_steps(char *p, const struct step *s, const struct line *l, uint32_t held)
+static char *put_any(char *p, const struct field *f, const struct line *l, uint32_t held)
 {
 	struct value v;
 
-	for (; s->field; s++) {
-		if (s->field->needs & ~held)
-			continue;
-		if (s->pairs) {
-			p = put_pair(p, s, l->e);
-			continue;
-		}
-		if (!field_read(s->field, l, held, &v))
-			continue;
-		p = put_key(p, s->field);
-		p = put_value(p, &v);
-	}
-	return p;
+	return field_read(f, l, held, &v) ? json_put_value(json_put_key(p, f), &v) : p;
 }
 
 static char *put_kept(struct json *j, char *p, const struct line *l, uint32_t held)
 {
-	const struct step *steps = j->steps[l->e->kind][KEPT];
 	struct str kept = kept_get(j->kept, l);
 	char *begin = p;
 
 	if (kept.len)
 		return put_bytes(p, kept.ptr, kept.len);
-	p = put_steps(p, steps, l, held);
+	for (const struct field *f = fields; f < fields + field_cnt; f++) {
+		if (f->needs & FIELD_KEPT && f->kinds & 1u << l->e->kind)
+			p = put_any(p, f, l, held);
+	}
 	kept_add(j->kept, l, (struct str){ begin, p - begin });
 	return p;
 }
 
+static inline char *put_string(char *p, char *key_end, struct str s)
+{
+	if (!s.len)
+		return p;
+	return put_char(put_json(put_char(key_end, '"'), s.ptr, s.len), '"');
+}
+
+/* The text of a step is written in any case: where there is no value, the next step overwrites it. */
+static char *put_steps(struct json *j, char *p, const struct json_step *s, const struct line *l,
+		       uint32_t held)
+{
+	for (;; s++) {
+		const struct field *f = s->field;
+		char *value = p + s->len;
+		uint64_t n;
+
+		memcpy(p, s->text, sizeof(s->text));
+		switch ((enum json_how)s->how) {
+		case JSON_NONE:
+		case JSON_END:
+			return value;
+		case JSON_TEXT:
+			p = value;
+			break;
+		case JSON_KEPT:
+			p = put_kept(j, value, l, held);
+			break;
+		case JSON_NUMBER:
+			p = put_u64(value, field_number(f, l->e));
+			break;
+		case JSON_NONZERO:
+			n = field_number(f, l->e);
+			p = n ? put_u64(value, n) : p;
+			break;
+		case JSON_TIME:
+			p = put_utc(value, l->utc_ns);
+			break;
+		case JSON_ADDRESS:
+			p = put_addr(value, (const uint8_t *)l->e + f->offset, l->e->ipv);
+			break;
+		case JSON_STRING:
+			p = put_string(p, value, *field_line_str(f, l));
+			break;
+		case JSON_SERVICE:
+			p = put_string(p, value, field_service(l));
+			break;
+		case JSON_ANY:
+			p = put_any(p, f, l, held);
+			break;
+		}
+	}
+}
+
 void json_line(struct json *j, struct buf *b, const struct line *l)
 {
-	const struct step(*steps)[FIELD_CNT_MAX + 1] = j->steps[l->e->kind];
-	char *begin = buf_room(b, line_room(l)), *p = begin;
+	char *begin = buf_room(b, line_room(l));
 	uint32_t held = field_needs_held(l->e);
+	char *end;
 
 	if (!begin)
 		return;
-	p = put_steps(p, steps[BEFORE], l, held);
-	if (steps[KEPT]->field)
-		p = put_kept(j, p, l, held);
-	p = put_steps(p, steps[BEHIND], l, held);
-	/* The comma before the first key. */
+	end = put_steps(j, begin, json_shape(j->shapes, l, held), l, held);
+	/* The comma before the first key: each line has its time. */
 	*begin = '{';
-	p += p == begin;
-	buf_end(b, put_str(p, "}\n"));
-}
-
-static void make_pairs(struct pair *pairs, const struct field *f)
-{
-	_Static_assert(sizeof(struct pair) > FIELD_KEY_MAX + WORD_MAX + 2, "two quotes");
-	for (unsigned int i = 0; i < f->words->cnt && i < WORD_CNT_MAX; i++) {
-		const struct word *w = word_of(f->words, i);
-
-		if (w)
-			pairs[i].len = snprintf(pairs[i].text, sizeof(pairs[i].text), "%s\"%s\"",
-						f->key, w->text);
-	}
-}
-
-static void make_steps(struct json *j, int kind)
-{
-	size_t cnt[PART_CNT] = { 0 };
-	enum part part = BEFORE;
-
-	for (size_t i = 0; i < field_cnt; i++) {
-		const struct field *f = &fields[i];
-
-		if (f->needs & FIELD_KEPT)
-			part = KEPT;
-		else if (part == KEPT)
-			part = BEHIND;
-		if (f->kinds & 1u << kind)
-			j->steps[kind][part][cnt[part]++] = (struct step){
-				.field = f,
-				.pairs = f->words ? j->pairs[i] : NULL,
-			};
-	}
+	buf_end(b, end);
 }
 
 struct json *json_new(void)
@@ -185,24 +128,19 @@ struct json *json_new(void)
 
 	if (!j)
 		return NULL;
+	j->shapes = json_shapes_new();
 	j->kept = kept_new();
-	if (!j->kept) {
-		free(j);
-		return NULL;
-	}
-	for (size_t i = 0; i < field_cnt; i++) {
-		if (fields[i].words)
-			make_pairs(j->pairs[i], &fields[i]);
-	}
-	for (int kind = 0; kind < EVENT_KIND_CNT; kind++)
-		make_steps(j, kind);
-	return j;
+	if (j->shapes && j->kept)
+		return j;
+	json_free(j);
+	return NULL;
 }
 
 void json_free(struct json *j)
 {
 	if (!j)
 		return;
+	json_shapes_free(j->shapes);
 	kept_free(j->kept);
 	free(j);
 }

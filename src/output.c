@@ -99,7 +99,8 @@ out:
 	return err;
 }
 
-static int fail(struct output *o, int err)
+/* Apart, so that appended() is small enough for inlining: saves 10 instructions of a line. */
+__attribute__((noinline)) static int fail(struct output *o, int err)
 {
 	o->err = err;
 	buf_reset(&o->buf);
@@ -149,7 +150,7 @@ int output_flush(struct output *o)
 }
 
 /* After something was appended. */
-static int appended(struct output *o)
+static inline int appended(struct output *o)
 {
 	if (o->buf.err)
 		return fail(o, o->buf.err);

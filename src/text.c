@@ -23,14 +23,23 @@
 /* Room for a cell of any column but for strings longer than a comm: blanks and colours with it. */
 #define CELL_MAX (INFO_MAX + PUT_SLACK + 16)
 
+/* What a cell is made of. */
+enum cell {
+	CELL_COMPOSITE,
+	CELL_LAST,   /* "info" in the last place: its absence needs no "-" */
+	CELL_NUMBER, /* leans to the right */
+	CELL_WORD,
+	CELL_COLORED, /* likewise */
+	CELL_COMM,
+	CELL_FIELD, /* any other */
+};
+
 struct column {
 	const struct composite *composite; /* or */
 	const struct field *field;
 	char title[NAME_MAX_LEN];
 	size_t width;
-	bool right; /* numbers lean to the right */
-	bool color;
-	bool free;    /* the last place of "info": its absence needs no "-" */
+	enum cell cell;
 	bool foreign; /* may have what others chose */
 };
 
@@ -83,69 +92,139 @@ static size_t cell_width(const char *begin, char *end)
 	return width;
 }
 
-/*
- * How many blanks fill a cell of @width up to its column's. @debt is by how much the cells before
- * it were too wide together: the filling pays it back.
- */
-static size_t take_pad(const struct column *c, size_t width, size_t *debt)
-{
-	size_t pad;
-
-	if (width > c->width) {
-		*debt += width - c->width;
-		return 0;
-	}
-	pad = c->width - width;
-	if (pad <= *debt) {
-		*debt -= pad;
-		return 0;
-	}
-	pad -= *debt;
-	*debt = 0;
-	return pad;
-}
-
-/* @cnt is a column's width at most. */
-static char *put_blanks(char *p, size_t cnt)
+/* @cnt is a column's width at most; nothing if it is negative. */
+static char *put_blanks(char *p, ptrdiff_t cnt)
 {
 	memset(p, ' ', PUT_SLACK);
-	return p + cnt;
+	return cnt > 0 ? p + cnt : p;
 }
 
-/* A cell of a width that is known beforehand: blanks in front cost no moving. */
-static char *put_number(char *p, const struct column *c, const uint64_t *n, size_t *debt)
+/*
+ * A cell of each kind, at @p; @due is where its column ends, which what others chose moves: it may have
+ * characters of several bytes.
+ */
+
+static inline bool has_field(const struct column *c, const struct event *e, uint32_t held)
 {
-	p = put_blanks(p, take_pad(c, n ? u64_digits(*n) : 1, debt));
-	return n ? put_u64(p, *n) : put_char(p, '-');
+	return c->field->kinds & 1u << e->kind && !(c->field->needs & ~held);
 }
 
-static char *put_cell(struct text *t, const struct column *c, char *p, const struct line *l,
-		      uint32_t held, size_t *debt)
+static inline bool read_number(const struct field *f, const struct line *l, uint32_t held,
+			       uint64_t *n)
 {
-	bool foreign = c->foreign;
+	struct value v;
+
+	if (f->from == FROM_NUMBER) {
+		*n = field_number(f, l->e);
+		return *n || !(f->needs & NEED_NONZERO);
+	}
+	if (!field_read(f, l, held, &v))
+		return false;
+	*n = v.number;
+	return true;
+}
+
+/* Of a width that is known beforehand: blanks in front cost no moving. */
+static inline char *put_number(char *p, const struct column *c, const struct line *l, uint32_t held,
+			       const char *due)
+{
+	uint64_t n;
+
+	if (!has_field(c, l->e, held) || !read_number(c->field, l, held, &n))
+		return put_char(put_blanks(p, due - p - 1), '-');
+	return put_u64(put_blanks(p, due - p - u64_digits(n)), n);
+}
+
+static inline char *put_word_cell(char *p, const struct column *c, const struct line *l,
+				  uint32_t held)
+{
+	const struct word *w = has_field(c, l->e, held) ?
+				       word_of(c->field->words, field_word(c->field, l->e)) :
+				       NULL;
+
+	return w ? put_word(p, w) : put_char(p, '-');
+}
+
+static inline char *put_comm(char *p, const struct column *c, const struct line *l, uint32_t held,
+			     char **due)
+{
+	const char *comm = (const char *)l->e + c->field->offset;
+	char *begin = p;
+
+	if (!has_field(c, l->e, held) || !comm[0])
+		return put_char(p, '-');
+	p = put_text(p, comm, strnlen(comm, COMM_LEN));
+	*due += p - begin - cell_width(begin, p);
+	return p;
+}
+
+static inline char *put_field(char *p, const struct column *c, const struct line *l, uint32_t held,
+			      char **due)
+{
 	char *begin = p;
 	struct value v;
 
-	if (c->composite) {
-		p = c->composite->put(&t->clock, p, l);
-		if (c->free)
-			return p;
-	} else {
-		bool has = c->field->kinds & 1u << l->e->kind && field_read(c->field, l, held, &v);
+	if (!has_field(c, l->e, held) || !field_read(c->field, l, held, &v))
+		return put_char(p, '-');
+	p = value_put(p, &v, put_text);
+	if (v.type == VALUE_STRING)
+		*due += p - begin - cell_width(begin, p);
+	return p;
+}
 
-		if (c->right)
-			return put_number(p, c, has ? &v.number : NULL, debt);
-		if (has) {
-			p = value_put(p, &v, put_text);
-			foreign = v.type == VALUE_STRING;
-		}
-	}
+static inline char *put_composite(char *p, const struct column *c, const struct line *l,
+				  struct wall_clock *clock, char **due)
+{
+	char *begin = p;
+
+	p = c->composite->put(clock, p, l);
 	if (p == begin)
-		p = put_char(p, '-');
-	/* What is of others may have characters of several bytes. */
-	if (foreign)
-		return put_blanks(p, take_pad(c, cell_width(begin, p), debt));
-	return put_blanks(p, take_pad(c, p - begin, debt));
+		return put_char(p, '-');
+	if (c->foreign)
+		*due += p - begin - cell_width(begin, p);
+	return p;
+}
+
+/* The codes have no width. */
+static char *put_code(char *p, const char *code, char **due)
+{
+	size_t len = strlen(code);
+
+	*due += len;
+	return put_bytes(p, code, len);
+}
+
+static char *put_colored(char *p, const struct column *c, const struct line *l, uint32_t held,
+			 char **due)
+{
+	const char *color = kind_color(l->e->kind);
+
+	if (!color)
+		return put_word_cell(p, c, l, held);
+	p = put_word_cell(put_code(p, color, due), c, l, held);
+	return put_code(put_blanks(p, *due - p), COLOR_END, due);
+}
+
+static inline char *put_cell(struct text *t, const struct column *c, char *p, const struct line *l,
+			     uint32_t held, char **due)
+{
+	switch (c->cell) {
+	case CELL_COMPOSITE:
+		return put_composite(p, c, l, &t->clock, due);
+	case CELL_LAST:
+		return c->composite->put(&t->clock, p, l);
+	case CELL_NUMBER:
+		return put_number(p, c, l, held, *due);
+	case CELL_WORD:
+		return put_word_cell(p, c, l, held);
+	case CELL_COLORED:
+		return put_colored(p, c, l, held, due);
+	case CELL_COMM:
+		return put_comm(p, c, l, held, due);
+	case CELL_FIELD:
+		return put_field(p, c, l, held, due);
+	}
+	return p;
 }
 
 static void end_line(struct buf *b, const char *begin, char *p)
@@ -174,46 +253,54 @@ bool text_wants_paths(const struct text *t)
 
 void text_header(struct text *t, struct buf *b)
 {
-	char *begin = buf_room(b, t->cnt * CELL_MAX), *p = begin;
-	size_t debt = 0;
+	char *begin = buf_room(b, t->cnt * CELL_MAX), *p = begin, *due = begin;
 
 	if (!begin)
 		return;
-	for (size_t i = 0; i < t->cnt; i++) {
-		const struct column *c = &t->columns[i];
-		size_t len = strlen(c->title), pad = take_pad(c, len, &debt);
+	for (const struct column *c = t->columns; c < t->columns + t->cnt; c++) {
+		size_t len = strlen(c->title);
 
-		if (c->right)
-			p = put_blanks(p, pad);
+		due += c->width;
+		if (c->cell == CELL_NUMBER)
+			p = put_blanks(p, due - p - len);
 		p = put_bytes(p, c->title, len);
-		if (!c->right)
-			p = put_blanks(p, pad);
-		p = put_char(p, ' ');
+		p = put_char(put_blanks(p, due - p), ' ');
+		due++;
 	}
 	end_line(b, begin, p);
 }
 
+/* A cell that is too wide moves the next ones, until their blanks have made up for it: up to @due. */
 void text_line(struct text *t, struct buf *b, const struct line *l)
 {
-	char *begin = buf_room(b, line_room(t, l)), *p = begin;
+	char *begin = buf_room(b, line_room(t, l)), *p = begin, *end = begin, *due = begin;
+	const struct column *last = t->columns + t->cnt;
 	uint32_t held = field_needs_held(l->e);
-	size_t debt = 0;
 
 	if (!begin)
 		return;
-	for (size_t i = 0; i < t->cnt; i++) {
-		const struct column *c = &t->columns[i];
-		const char *color = c->color ? kind_color(l->e->kind) : NULL;
+	for (const struct column *c = t->columns; c < last; c++) {
+		char *cell = p;
 
-		/* The codes have no width. */
-		if (color)
-			p = put_str(p, color);
-		p = put_cell(t, c, p, l, held, &debt);
-		if (color)
-			p = put_str(p, COLOR_END);
-		p = put_char(p, ' ');
+		due += c->width;
+		p = put_cell(t, c, p, l, held, &due);
+		if (p > cell)
+			end = p;
+		p = put_char(put_blanks(p, due - p), ' ');
+		due++;
 	}
-	end_line(b, begin, p);
+	end_line(b, begin, end);
+}
+
+static enum cell cell_of(const struct field *f, bool color)
+{
+	if (f->type == FIELD_NUMBER)
+		return CELL_NUMBER;
+	if (f->from == FROM_COMM)
+		return CELL_COMM;
+	if (f->from != FROM_WORD && f->from != FROM_PORT_CLASS)
+		return CELL_FIELD;
+	return color && !strcmp(f->name, "event") ? CELL_COLORED : CELL_WORD;
 }
 
 static void set_column(struct text *t, struct column *c, const struct column_name *name, bool color)
@@ -221,6 +308,7 @@ static void set_column(struct text *t, struct column *c, const struct column_nam
 	c->composite = name->composite;
 	c->field = name->field;
 	if (c->composite) {
+		c->cell = CELL_COMPOSITE;
 		c->width = c->composite->width;
 		c->foreign = c->composite->has == COMPOSITE_SENTENCE;
 		t->string_cnt += c->composite->has != COMPOSITE_WORD;
@@ -229,8 +317,7 @@ static void set_column(struct text *t, struct column *c, const struct column_nam
 	}
 	c->width = c->field->width;
 	t->string_cnt += c->field->type == FIELD_STRING;
-	c->right = c->field->type == FIELD_NUMBER;
-	c->color = color && !strcmp(c->field->name, "event");
+	c->cell = cell_of(c->field, color);
 	for (size_t i = 0; i < name->len && i < sizeof(c->title) - 1; i++)
 		c->title[i] = toupper((unsigned char)name->name[i]);
 }
@@ -247,8 +334,8 @@ static int add_columns(struct text *t, const char *list, bool color)
 	if (t->columns) {
 		for (; t->cnt < cnt; t->cnt++)
 			set_column(t, &t->columns[t->cnt], &names[t->cnt], color);
-		if (t->cnt > 1)
-			t->columns[t->cnt - 1].free = t->columns[t->cnt - 1].foreign;
+		if (t->cnt > 1 && t->columns[t->cnt - 1].foreign)
+			t->columns[t->cnt - 1].cell = CELL_LAST;
 	}
 	free(names);
 	return t->columns ? 0 : -ENOMEM;

@@ -60,6 +60,13 @@ static inline bool value_set_true(struct value *v)
 	return true;
 }
 
+static inline bool value_set_utc(struct value *v, uint64_t utc_ns)
+{
+	v->type = VALUE_UTC;
+	v->number = utc_ns;
+	return true;
+}
+
 static inline bool value_set_word(struct value *v, const struct words *t, unsigned int i)
 {
 	const struct word *w = word_of(t, i);

@@ -92,6 +92,15 @@ static void test_every_field_is_produced(void **state)
 	}
 }
 
+/* A number is read as eight bytes: they are in every event that has it. */
+static void check_number(const struct field *f)
+{
+	uint32_t whole = 1u << EVENT_CLOSE | 1u << EVENT_EXISTING | 1u << EVENT_PORT;
+	size_t size = f->kinds & ~whole ? EVENT_HEAD_SIZE : sizeof(struct event);
+
+	assert_true(f->mask && f->offset + sizeof(uint64_t) <= size);
+}
+
 static void test_rows(void **state)
 {
 	(void)state;
@@ -106,6 +115,8 @@ static void test_rows(void **state)
 		assert_true(f->width <= PUT_SLACK);
 		assert_true(f->from != FROM_GET || f->get);
 		assert_true(f->from != FROM_WORD || f->words);
+		if (f->from == FROM_NUMBER)
+			check_number(f);
 		for (size_t j = 0; j < i; j++)
 			assert_string_not_equal(f->name, fields[j].name);
 	}

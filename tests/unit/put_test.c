@@ -74,6 +74,8 @@ static void check_ipv6(const uint8_t *addr)
 
 	inet_ntop(AF_INET6, addr, text, sizeof(text));
 	expect(put_addr(out, addr, 6), text);
+	out[0] = '?'; /* and when it is known */
+	expect(put_addr(out, addr, 6), text);
 }
 
 /* Against libc, whose only difference is the dotted form of the long obsolete ::a.b.c.d. */
@@ -143,6 +145,30 @@ static void test_text(void **state)
 	/* right-to-left override, line separator, byte order mark */
 	expect(put_text(out, BYTES("\xe2\x80\xae\xe2\x80\xa8\xef\xbb\xbf")),
 	       "\\xe2\\x80\\xae\\xe2\\x80\\xa8\\xef\\xbb\\xbf");
+}
+
+/* Of any length, and a harmful character anywhere in it. */
+static void test_lengths(void **state)
+{
+	char text[64], expected[80];
+
+	(void)state;
+	for (size_t len = 0; len < 40; len++) {
+		for (size_t i = 0; i < len; i++)
+			text[i] = 'a' + i % 26;
+		text[len] = '\0';
+		expect(put_text(out, text, len), text);
+		expect(put_json(out, text, len), text);
+		for (size_t i = 0; i < len; i++) {
+			char was = text[i];
+
+			text[i] = '\\';
+			snprintf(expected, sizeof(expected), "%.*s\\%s", (int)i, text, text + i);
+			expect(put_text(out, text, len), expected);
+			expect(put_json(out, text, len), expected);
+			text[i] = was;
+		}
+	}
 }
 
 static void test_text_spaces_stay(void **state)
@@ -216,15 +242,11 @@ static void test_all_borders(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_numbers),
-		cmocka_unit_test(test_few_digits),
-		cmocka_unit_test(test_utc),
-		cmocka_unit_test(test_ipv6),
-		cmocka_unit_test(test_ipv4),
-		cmocka_unit_test(test_text),
-		cmocka_unit_test(test_text_spaces_stay),
-		cmocka_unit_test(test_json),
-		cmocka_unit_test(test_every_place),
+		cmocka_unit_test(test_numbers),	    cmocka_unit_test(test_few_digits),
+		cmocka_unit_test(test_utc),	    cmocka_unit_test(test_ipv6),
+		cmocka_unit_test(test_ipv4),	    cmocka_unit_test(test_text),
+		cmocka_unit_test(test_lengths),	    cmocka_unit_test(test_text_spaces_stay),
+		cmocka_unit_test(test_json),	    cmocka_unit_test(test_every_place),
 		cmocka_unit_test(test_all_borders),
 	};
 
