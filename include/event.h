@@ -114,10 +114,10 @@ struct owner {
 	__u32 netns; /* inode of the socket's network namespace */                                 \
 	__u16 lport;                                                                               \
 	__u16 rport;                                                                               \
-	__u8 ipv;     /* 4 or 6: of the addresses */                                               \
-	__u8 proto;   /* IPPROTO_TCP or IPPROTO_UDP */                                             \
-	__u8 lorigin; /* enum lorigin */                                                           \
-	__u8 flags;   /* EVENT_F_* */                                                              \
+	__u8 ipv;	     /* 4 or 6: of the addresses */                                        \
+	__u8 proto;	     /* IPPROTO_TCP or IPPROTO_UDP */                                      \
+	__u8 lorigin;	     /* enum lorigin */                                                    \
+	__u8 flags;	     /* EVENT_F_* */                                                       \
 	__u32 bound_ifindex; /* without a remote side: of SO_BINDTODEVICE, else 0 */
 
 struct tuple {

@@ -322,6 +322,17 @@ static void set_column(struct text *t, struct column *c, const struct column_nam
 		c->title[i] = toupper((unsigned char)name->name[i]);
 }
 
+/* A title that is too wide would stand over the next column; before a number there is room for it. */
+static void make_room_for_titles(struct text *t)
+{
+	for (struct column *c = t->columns; c + 1 < t->columns + t->cnt; c++) {
+		size_t len = strlen(c->title);
+
+		if (c->width < len && c[1].cell != CELL_NUMBER)
+			c->width = len;
+	}
+}
+
 static int add_columns(struct text *t, const char *list, bool color)
 {
 	struct column_name *names;
@@ -336,6 +347,7 @@ static int add_columns(struct text *t, const char *list, bool color)
 			set_column(t, &t->columns[t->cnt], &names[t->cnt], color);
 		if (t->cnt > 1 && t->columns[t->cnt - 1].foreign)
 			t->columns[t->cnt - 1].cell = CELL_LAST;
+		make_room_for_titles(t);
 	}
 	free(names);
 	return t->columns ? 0 : -ENOMEM;

@@ -291,29 +291,34 @@ static void test_service_or_class(void **state)
 static void test_list_columns(void **state)
 {
 	static const char list[] = "proto,state,recvq,sendq,user,process";
+	static const char header[] = "PROTO STATE      RECVQ SENDQ USER     PROCESS\n";
 	struct holder holders[2] = { { .pid = 1234, .comm = "curl" },
 				     { .pid = 7, .comm = "a b,\n" } };
 	struct fixture f = open_text(list, false);
 	struct sample s = sample_new(EVENT_EXISTING);
 
 	(void)state;
-	assert_string_equal(print(&f, &s.line), "tcp ESTAB      7     42    1001     1234/curl");
+	text_header(f.t, &f.b);
+	assert_int_equal(f.b.len, sizeof(header) - 1);
+	assert_memory_equal(f.b.data, header, f.b.len);
+	buf_reset(&f.b);
+	assert_string_equal(print(&f, &s.line), "tcp   ESTAB      7     42    1001     1234/curl");
 	s.e->new_state = TCP_LISTEN;
 	s.e->accept_queue = 3;
 	s.e->backlog = 511;
 	s.line.user = STR("www-data");
-	assert_string_equal(print(&f, &s.line), "tcp LISTEN     3     511   www-data 1234/curl");
+	assert_string_equal(print(&f, &s.line), "tcp   LISTEN     3     511   www-data 1234/curl");
 	s.e->proto = IPPROTO_UDP;
 	s.e->new_state = TCP_CLOSE;
 	s.line.holders = holders;
 	s.line.holder_cnt = 2;
 	assert_string_equal(print(&f, &s.line),
-			    "udp UNCONN     7     42    www-data 1234/curl,7/a\\x20b,\\x0a");
+			    "udp   UNCONN     7     42    www-data 1234/curl,7/a\\x20b,\\x0a");
 	s.line.holder_cnt = 0;
 	s.e->owner.pid = 0;
-	assert_string_equal(print(&f, &s.line), "udp UNCONN     7     42    -");
+	assert_string_equal(print(&f, &s.line), "udp   UNCONN     7     42    -");
 	s.e->kind = EVENT_CONNECT;
-	assert_string_equal(print(&f, &s.line), "udp -          -     -     -");
+	assert_string_equal(print(&f, &s.line), "udp   -          -     -     -");
 	sample_free(&s);
 	close_text(&f);
 }
