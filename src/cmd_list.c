@@ -78,6 +78,7 @@ static int names_end_batch(struct list *list)
 	for (size_t i = 0; !err && i < n->cnt; i++)
 		err = print(list, &n->batch[i].event, n->batch[i].change);
 	n->cnt = 0;
+	hostnames_trim(n->hosts);
 	return err;
 }
 

@@ -18,6 +18,7 @@
 #define NS_PER_MS 1000000ULL
 #define TRY_MS 1000 /* a server that does not answer */
 #define TRIES 2
+#define REMEMBERED_MAX 16384
 #define OWN_MAX 64 /* one for each server, and more where answers are too long for UDP */
 
 struct address {
@@ -73,20 +74,32 @@ struct hostnames *hostnames_new(void)
 	return h;
 }
 
-void hostnames_free(struct hostnames *h)
+static void forget_all(struct hostnames *h)
 {
 	struct host *host, *next;
 
-	if (!h)
-		return;
-	ares_destroy(h->channel); /* answers what is pending, with nothing */
-	ares_library_cleanup();
 	HASH_ITER(hh, h->hosts, host, next) {
 		HASH_DEL(h->hosts, host);
 		free(host->name);
 		free(host);
 	}
+}
+
+void hostnames_free(struct hostnames *h)
+{
+	if (!h)
+		return;
+	ares_destroy(h->channel); /* answers what is pending, with nothing */
+	ares_library_cleanup();
+	forget_all(h);
 	free(h);
+}
+
+void hostnames_trim(struct hostnames *h)
+{
+	/* c-ares knows those that are pending */
+	if (!h->pending && HASH_COUNT(h->hosts) > REMEMBERED_MAX)
+		forget_all(h);
 }
 
 static struct address address_of(const uint8_t *addr, unsigned int ipv)

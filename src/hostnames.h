@@ -23,8 +23,11 @@ void hostnames_ask(struct hostnames *h, const uint8_t *addr, unsigned int ipv);
 /* Until all answers are there, @ms at most. What comes later is remembered when it comes. */
 void hostnames_wait(struct hostnames *h, unsigned int ms);
 
-/* Empty: not known, or not yet. Valid until hostnames_free(). Hostile: whoever has the address names it. */
+/* Empty: not known, or not yet. Valid until hostnames_trim() or _free(). Hostile: whoever has the address names it. */
 struct str hostnames_get(const struct hostnames *h, const uint8_t *addr, unsigned int ipv);
+
+/* If more are remembered than any look is likely to need again, forget all. */
+void hostnames_trim(struct hostnames *h);
 
 /* Is this the cookie of a socket that asks? */
 bool hostnames_owns(const struct hostnames *h, uint64_t id);

@@ -531,21 +531,38 @@ def test_text_columns(netns):
     assert {line[3].rpartition(':')[2] for line in names} == {'-', str(pair.client_port), str(pair.port)}
 
 
-class Silent:
-    """A name server that says of each name that there is none."""
+def name_of(*labels):
+    """A name as DNS has it on the wire."""
+    return b''.join(bytes([len(label)]) + label for label in labels) + b'\0'
 
-    def __init__(self, address):
+
+class NameServer:
+    """It knows the names of these addresses, and of all others that there is none."""
+
+    PTR, INTERNET = b'\0\x0c', b'\0\1'
+
+    def __init__(self, address, names=None):
+        self.names = {name_of(*reversed(a.encode().split(b'.')), b'in-addr', b'arpa'): name
+                      for a, name in (names or {}).items()}
         self.sock, self.asked = udp_socket(address, 53), 0
         self.thread = threading.Thread(target=self.run)
         self.thread.start()
 
+    def answer(self, query):
+        question = query[12:query.index(b'\0', 12) + 5]
+        name = self.names.get(question[:-4])
+        if not name:
+            return query[:2] + b'\x81\x83' + query[4:]
+        record = b'\xc0\x0c' + self.PTR + self.INTERNET + b'\0\0\0\x3c' + len(name).to_bytes(2, 'big') + name
+        return query[:2] + b'\x81\x80\0\1\0\1\0\0\0\0' + question + record
+
     def run(self):
         while True:
-            question, who = self.sock.recvfrom(4096)
-            if not question:
+            query, who = self.sock.recvfrom(4096)
+            if not query:
                 return
             self.asked += 1
-            self.sock.sendto(question[:2] + b'\x81\x83' + question[4:], who)
+            self.sock.sendto(self.answer(query), who)
 
     def __enter__(self):
         return self
@@ -557,16 +574,38 @@ class Silent:
         self.sock.close()
 
 
-@CHOICE
-def test_own_questions_are_not_listed(netns, tmp_path):
+@pytest.fixture
+def asking(tmp_path):
+    """Before a command: it asks the name server on loopback, whatever the machine does."""
     (tmp_path / 'resolv.conf').write_text('nameserver 127.0.0.1\n')
-    asking = ['unshare', '-m', 'sh', '-c', 'mount --bind "$0" /etc/resolv.conf && exec "$@"',
-              str(tmp_path / 'resolv.conf')]
-    with netns, Process(netns=netns), Silent('127.0.0.1') as server, Pair('127.0.0.77') as pair:
+    return ['unshare', '-m', 'sh', '-c', 'mount --bind "$0" /etc/resolv.conf && exec "$@"', str(tmp_path / 'resolv.conf')]
+
+
+@CHOICE
+def test_own_questions_are_not_listed(netns, asking):
+    with netns, Process(netns=netns), NameServer('127.0.0.1') as server, Pair('127.0.0.77') as pair:
         done = run_list('--netns', netns.path, '--columns', 'lport,rport,rname', '--no-header', wrap=asking)
         assert done.returncode == 0 and server.asked
     ends = [str(pair.client_port), str(pair.port)]
     assert sorted(line.split()[:2] for line in done.stdout.decode().splitlines()) == sorted([ends, ends[::-1]])
+
+
+@CHOICE
+def test_names_of_hosts(netns, asking):
+    """Those that the name server gives, made harmless; asked for by text alone, and not with -n."""
+    names = {'127.0.0.88': name_of(b'shop', b'example'), '127.0.0.89': name_of(b'a\x1b[31m\nb', b'example')}
+    addresses = [*names, '127.0.0.90']
+    with netns, Process(netns=netns), NameServer('127.0.0.1', names) as server, contextlib.ExitStack() as pairs:
+        ports = {pairs.enter_context(Pair(a)).port: a for a in addresses}
+        for options in (['-n'], ['-j'], ['-s']):
+            assert run_list('--netns', netns.path, *options, wrap=asking).returncode == 0
+        assert not server.asked
+        done = run_list('--netns', netns.path, '--out', '--columns', 'rport,remote', '--no-header', wrap=asking)
+    assert done.returncode == 0 and b'\x1b' not in done.stdout
+    lines = dict(line.split() for line in done.stdout.decode().splitlines())
+    told = {a: lines[str(port)].rpartition(':')[0] for port, a in ports.items()}
+    assert told['127.0.0.88'] == 'shop.example' and told['127.0.0.90'] == '127.0.0.90'
+    assert told['127.0.0.89'].startswith('a\\') or told['127.0.0.89'] == '127.0.0.89', told
 
 
 # --- order and sums -----------------------------------------------------------------------------

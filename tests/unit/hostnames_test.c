@@ -70,11 +70,41 @@ static void test_no_answer(void **state)
 	hostnames_free(NULL);
 }
 
+/* Asked again and again for other addresses, it does not remember them all. */
+static void test_trim(void **state)
+{
+	uint8_t addr[16] = { 127 };
+	struct hostnames *h;
+
+	(void)state;
+	if (unshare(CLONE_NEWNET))
+		skip();
+	h = hostnames_new();
+	assert_non_null(h);
+	hostnames_ask(h, loopback, 4);
+	hostnames_wait(h, 10000);
+	hostnames_trim(h);
+	if (!hostnames_get(h, loopback, 4).len) {
+		hostnames_free(h);
+		skip();
+	}
+	for (unsigned int i = 2; i < (1u << 14) + 3; i++) {
+		addr[2] = i >> 8;
+		addr[3] = i;
+		hostnames_ask(h, addr, 4);
+	}
+	hostnames_wait(h, 10000);
+	hostnames_trim(h);
+	assert_int_equal(hostnames_get(h, loopback, 4).len, 0);
+	hostnames_free(h);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_hosts),
 		cmocka_unit_test(test_no_answer),
+		cmocka_unit_test(test_trim),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
