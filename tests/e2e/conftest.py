@@ -35,16 +35,16 @@ IN_EVERY_VM = {
     'test_filter_state.py': {'test_no_state[port]', 'test_no_state[pid]'},
     'test_udp_flows.py': {'test_many_peers'},
     'test_ports.py': {
-        'test_rows', 'test_bound_to_a_device', 'test_connections', 'test_one_row_and_all_its_owners', 'test_two_namespaces', 'test_watch',
-        'test_watch_misses_nothing_between', 'test_udp_watch', 'test_outbound', 'test_no_drift', 'test_drift',
-        'test_program[0-False-3]', 'test_nginx_opens_one_port_more'},
+        'test_rows', 'test_bound_to_a_device', 'test_connections', 'test_one_row_and_all_its_owners',
+        'test_two_namespaces', 'test_watch', 'test_watch_misses_nothing_between', 'test_udp_watch', 'test_outbound',
+        'test_no_drift', 'test_drift', 'test_program[0-False-3]', 'test_nginx_opens_one_port_more'},
 }
 # Variants of what is tested there once, and floods.
 NOT_IN_VMS = re.compile(r'test_(route|icmp|firewall|cgroup)\[non-blocking|test_route\[.*ffff:'
                         r'|test_many_reset_in_the_queue|test_reset_while_accept_returns')
 VARIANTS_IN_VMS = 3  # of a test with parameters: the first ones
 # What attaches nothing is the same with every backend: on each kernel one runs them.
-WITHOUT_BACKEND = {'test_list.py'}
+WITHOUT_BACKEND = re.compile(r'test_list\.py::|test_ports\.py::test_(rows|connections|one_row|two_namesp|no_drift|drift)')
 
 
 def pytest_collection_modifyitems(config, items):
@@ -55,9 +55,10 @@ def pytest_collection_modifyitems(config, items):
         variants[item.path, item.originalname] += 1
         only = IN_EVERY_VM.get(item.path.name)
         keep = item.name in only if only else (
-            (BACKEND in ('auto', 'fentry') or item.path.name not in WITHOUT_BACKEND) and
             not NOT_IN_VMS.match(item.name) and
             variants[item.path, item.originalname] <= VARIANTS_IN_VMS)
+        if BACKEND not in ('auto', 'fentry') and WITHOUT_BACKEND.match(f'{item.path.name}::{item.name}'):
+            keep = False
         (kept if keep else left).append(item)
     config.hook.pytest_deselected(items=left)
     items[:] = kept
