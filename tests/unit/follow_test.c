@@ -30,6 +30,11 @@ static int setup(void **state)
 	sigaddset(&set, SIGINT);
 	sigaddset(&set, SIGTERM);
 	follow_add_signals(&set);
+	for (int sig = 1; sig < SIGRTMIN; sig++) {
+		/* in the background a shell has them ignored, and so would the command */
+		if (sigismember(&set, sig) == 1)
+			signal(sig, SIG_DFL);
+	}
 	sigprocmask(SIG_BLOCK, &set, &usual);
 	signal_fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 	return signal_fd >= 0 ? 0 : -1;
