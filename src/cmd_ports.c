@@ -141,6 +141,7 @@ static int read_sockets(struct cmd *c)
 	opts.command_argv = NULL;
 	opts.backend = BACKEND_AUTO; /* iterators are none of them */
 	ports_forget_connections(c->ports);
+	resolver_forget_holders(c->resolver);
 	err = snapshot_read(&opts, on_record, c);
 	return err ?: ports_each(c->ports, complete, c);
 }

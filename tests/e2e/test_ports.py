@@ -336,6 +336,13 @@ def test_duration_keeps_what_was_closed():
         assert only(watch.rows, lport=port)['change'] == 'gone'
 
 
+def test_owners_are_read_anew():
+    """Sockets are read when the time begins and when it ends."""
+    with listen_on() as listener, Process(keep=[listener]) as other:
+        row = only(ports(at(listener), '-d', '0.1', '--backend', BACKEND), change='open')
+        assert sorted(o['pid'] for o in row['owners']) == sorted([os.getpid(), other.pid])
+
+
 def test_outbound():
     with listen_on() as old, listen_on() as new:
         with socket.create_connection(old.getsockname()), \
