@@ -369,6 +369,8 @@ int cmd_ports(const struct opts *opts, const struct services *services)
 	err = err ?: run(&c);
 	theirs = watch_close(c.watch);
 	tracer__close(c.tracer);
+	if (err && c.output)
+		output_leave_header(c.output);
 	close_err = output_close(c.output);
 	err = err ?: close_err;
 	if (err == -ENOMEM)

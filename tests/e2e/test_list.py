@@ -854,6 +854,16 @@ def test_wrong_usage(args):
     assert message.startswith('connsnoop: ') and len(message.splitlines()) == 1
 
 
+@pytest.mark.parametrize('command', [['list'], ['ports'], ['ports', '-d', '1'], ['ports', '--csv']], ids=' '.join)
+def test_no_such_cgroup(command):
+    """One sentence, and no header: an answer would begin so."""
+    done = subprocess.run([BINARY, *command, '--cgroup', '/nowhere'], stdin=subprocess.DEVNULL, capture_output=True,
+                          timeout=START_TIMEOUT)
+    assert (done.returncode, done.stdout) == (1, b'')
+    message = done.stderr.decode()
+    assert '/nowhere' in message and len(message.splitlines()) == 1
+
+
 def test_help():
     done = run_list('--help')
     assert (done.returncode, done.stderr) == (0, b'')
