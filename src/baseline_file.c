@@ -85,15 +85,28 @@ static mode_t mode_of_new_files(void)
 	return 0666 & ~mask;
 }
 
+/*
+ * Who could read and write the file of before, can; @before NULL: there was none. Another's file is not given
+ * back to its owner without privilege.
+ */
+static int set_access(int fd, const struct stat *before)
+{
+	if (before && fchown(fd, before->st_uid, before->st_gid))
+		log_debug("the baseline has another owner now: %s", strerror(errno));
+	return fchmod(fd, before ? before->st_mode & 0777 : mode_of_new_files()) ? -errno : 0;
+}
+
 /* Into @temporary, a name ready for mkostemp(), then renamed. */
-static int replace(const char *path, char *temporary, mode_t mode, const struct buf *b)
+static int replace(const char *path, char *temporary, const struct stat *before,
+		   const struct buf *b)
 {
 	int fd = mkostemp(temporary, O_CLOEXEC), err;
 
 	if (fd < 0)
 		return -errno;
 	err = write_all(fd, b);
-	if (!err && (fsync(fd) || fchmod(fd, mode)))
+	err = err ?: set_access(fd, before);
+	if (!err && fsync(fd))
 		err = -errno;
 	if (close(fd) && !err)
 		err = -errno;
@@ -104,14 +117,14 @@ static int replace(const char *path, char *temporary, mode_t mode, const struct 
 	return err;
 }
 
-static int write_file(const char *path, mode_t mode, const struct buf *b)
+static int write_file(const char *path, const struct stat *before, const struct buf *b)
 {
 	char *temporary;
 	int err;
 
 	if (asprintf(&temporary, "%s.XXXXXX", path) < 0)
 		return -ENOMEM;
-	err = replace(path, temporary, mode, b);
+	err = replace(path, temporary, before, b);
 	free(temporary);
 	return err;
 }
@@ -135,9 +148,9 @@ int baseline_write(const char *path, const struct buf *rules)
 	int err;
 
 	if (real && !stat(real, &st) && S_ISREG(st.st_mode))
-		err = write_file(real, st.st_mode & 0777, rules);
+		err = write_file(real, &st, rules);
 	else if (lstat(path, &st))
-		err = write_file(path, mode_of_new_files(), rules);
+		err = write_file(path, NULL, rules);
 	else
 		err = write_in_place(path, rules);
 	free(real);

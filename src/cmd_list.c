@@ -263,6 +263,8 @@ int cmd_list(const struct opts *opts, const struct services *services)
 
 	if (!err)
 		err = opts->watch_ns ? look_again(&list) : look(&list);
+	if (err && list.output)
+		output_leave_header(list.output);
 	close_err = output_close(list.output);
 	err = err ?: close_err;
 	sort_free(list.sort);

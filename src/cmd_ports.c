@@ -141,6 +141,7 @@ static int read_sockets(struct cmd *c)
 	opts.command_argv = NULL;
 	opts.backend = BACKEND_AUTO; /* iterators are none of them */
 	ports_forget_connections(c->ports);
+	resolver_forget_holders(c->resolver);
 	err = snapshot_read(&opts, on_record, c);
 	return err ?: ports_each(c->ports, complete, c);
 }
@@ -368,6 +369,8 @@ int cmd_ports(const struct opts *opts, const struct services *services)
 	err = err ?: run(&c);
 	theirs = watch_close(c.watch);
 	tracer__close(c.tracer);
+	if (err && c.output)
+		output_leave_header(c.output);
 	close_err = output_close(c.output);
 	err = err ?: close_err;
 	if (err == -ENOMEM)

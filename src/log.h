@@ -13,6 +13,15 @@ extern bool log_verbose; /* log_debug speaks */
 
 void log_err(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 void log_warn(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+/* Of what is met again and again, such as at each look of a watch. Not for use by several threads. */
+#define log_warn_once(...)                                                                         \
+	do {                                                                                       \
+		static bool said;                                                                  \
+                                                                                                   \
+		if (!said)                                                                         \
+			log_warn(__VA_ARGS__);                                                     \
+		said = true;                                                                       \
+	} while (0)
 void log_debug(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
 #endif

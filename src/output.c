@@ -24,7 +24,8 @@ struct output {
 	int fd;
 	bool owned; /* the descriptor is ours to close */
 	bool header;
-	int err; /* the first failure */
+	size_t header_len; /* what the buffer begins with */
+	int err;	   /* the first failure */
 };
 
 static int open_file(struct output *o, const char *path)
@@ -91,6 +92,7 @@ int output_open(struct output **out, const struct output_opts *opts)
 	o->header = opts->header && o->format->header;
 	if (o->header)
 		o->format->header(o->state, &o->buf);
+	o->header_len = o->buf.len;
 	*out = o;
 	return 0;
 out:
@@ -176,6 +178,12 @@ int output_header(struct output *o)
 		return o->err;
 	o->format->header(o->state, &o->buf);
 	return appended(o);
+}
+
+void output_leave_header(struct output *o)
+{
+	if (!o->written && o->buf.len == o->header_len)
+		buf_reset(&o->buf);
 }
 
 int output_bytes(struct output *o, const char *bytes, size_t len)

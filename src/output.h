@@ -33,6 +33,8 @@ int output_line(struct output *o, const struct line *l);
 int output_header(struct output *o);
 /* What is no line. */
 int output_bytes(struct output *o, const char *bytes, size_t len);
+/* If nothing but the header was told, not even that: what comes next is a failure. */
+void output_leave_header(struct output *o);
 int output_summary(struct output *o, uint64_t utc_ns, const struct summary *s);
 int output_flush(struct output *o);
 /* Flushes, closes and frees. NULL is fine. The first error of its life. */

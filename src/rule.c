@@ -151,6 +151,13 @@ static const struct condition *condition_of(const struct rule *r, const char *na
 	return NULL;
 }
 
+static uint16_t port_of(const struct rule *r, const char *name)
+{
+	const struct condition *c = condition_of(r, name);
+
+	return c && !c->dead ? c->number : 0;
+}
+
 /* Of what goes out, only the first address was told. */
 static void leave_first_address(struct rule *r)
 {
@@ -192,6 +199,7 @@ static int read_object(struct rule *r, json_t *object, char *fault)
 		return FAULT("it asks for nothing, so every port would do");
 	if (condition_of(r, "direction"))
 		leave_first_address(r);
+	r->lport = port_of(r, "lport");
 	return 0;
 }
 
@@ -259,9 +267,11 @@ static bool holds(const struct condition *c, const struct line *l)
 
 bool rule_matches(const struct rule *r, const struct line *l, enum rule_part part)
 {
-	const struct condition *port = condition_of(r, "lport");
 	bool names_owner = false;
 
+	/* first and without a call: with 10 000 ports and rules 0.4 s in place of 18 */
+	if (r->lport && !(l->e->flags & EVENT_F_LOCAL && l->e->lport == r->lport))
+		return false;
 	for (size_t i = 0; i < r->cnt; i++) {
 		const struct condition *c = &r->conditions[i];
 
@@ -271,7 +281,7 @@ bool rule_matches(const struct rule *r, const struct line *l, enum rule_part par
 		if (!holds(c, l))
 			return false;
 	}
-	return part == RULE_WHOLE || (port && !port->dead && names_owner);
+	return part == RULE_WHOLE || (r->lport && names_owner);
 }
 
 /* --- as a line ------------------------------------------------------------------------------------- */
@@ -296,13 +306,6 @@ struct str rule_owner(const struct rule *r)
 	for (size_t i = 0; i < ARRAY_SIZE(names) && !s.len; i++)
 		s = string_of(r, names[i]);
 	return s;
-}
-
-static uint16_t port_of(const struct rule *r, const char *name)
-{
-	const struct condition *c = condition_of(r, name);
-
-	return c && !c->dead ? c->number : 0;
 }
 
 static void set_ends(const struct rule *r, struct event *e)

@@ -25,6 +25,7 @@ struct rule {
 	struct condition *conditions;
 	size_t cnt;
 	size_t line; /* of the file, from 1 */
+	uint16_t lport; /* that it asks for, 0: any */
 	bool met;
 };
 

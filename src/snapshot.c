@@ -4,6 +4,7 @@
 
 #include "log.h"
 #include "opts.h"
+#include "pass.h"
 #include "privileges.h"
 #include "sockdiag.h"
 #include "tracer.h"
@@ -13,8 +14,11 @@ int snapshot_read(const struct opts *opts, int (*fn)(void *ctx, const void *reco
 {
 	struct tracer *tracer = NULL;
 	struct opts list = *opts;
-	int err;
+	struct pass pass;
+	int err = pass_init(&pass, &opts->filters);
 
+	if (err)
+		return err; /* it is wrong for both ways */
 	if (!privileges_for_bpf())
 		return sockdiag_list(opts, fn, ctx);
 	list.command = COMMAND_LIST;

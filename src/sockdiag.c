@@ -294,18 +294,20 @@ static int visit(void *ctx, int refused)
 static void warn_unseen(const struct dump *d)
 {
 	if (d->no_proc)
-		log_warn("without /proc, only sockets of the own network namespace are listed, and "
-			 "without their owners");
+		log_warn_once(
+			"without /proc, only sockets of the own network namespace are listed, and "
+			"without their owners");
 	if (d->hidden)
-		log_warn("the network namespaces of some processes cannot be looked at: sockets in "
-			 "namespaces that are not listed may exist; it needs CAP_SYS_PTRACE");
+		log_warn_once(
+			"the network namespaces of some processes cannot be looked at: sockets in "
+			"namespaces that are not listed may exist; it needs CAP_SYS_PTRACE");
 	if (d->refused_cnt)
-		log_warn(
+		log_warn_once(
 			"the sockets in %zu other network namespaces are not listed: entering them "
 			"needs CAP_SYS_ADMIN",
 			d->refused_cnt);
 	if (d->unowned && procfds_unreadable(d->procfds))
-		log_warn(
+		log_warn_once(
 			"sockets of other users' processes are listed without their owner: that needs "
 			"root or CAP_SYS_PTRACE and CAP_DAC_READ_SEARCH");
 	if (d->diag.interrupted)

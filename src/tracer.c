@@ -10,6 +10,8 @@
 #include <unistd.h>
 
 #include "connsnoop.skel.h"
+#include "opts.h"
+#include "pass.h"
 #include "tracer_internal.h"
 
 struct tracer *tracer_new(tracer_fn fn, void *ctx)
@@ -34,11 +36,13 @@ struct tracer *tracer_new(tracer_fn fn, void *ctx)
 int tracer__open(struct tracer **out, const struct opts *opts, tracer_fn fn, void *ctx)
 {
 	struct tracer *t = tracer_new(fn, ctx);
+	struct pass pass;
 	int err;
 
 	if (!t)
 		return -ENOMEM;
-	err = tracer_load(t, opts);
+	/* what is wrong with the filters is no way's fault, and has been said */
+	err = pass_init(&pass, &opts->filters) ?: tracer_load(t, opts);
 	if (err) {
 		tracer__close(t);
 		return err;

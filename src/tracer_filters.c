@@ -7,9 +7,9 @@
 #include <errno.h>
 #include <string.h>
 
-#include "cgroup2.h"
 #include "connsnoop.skel.h"
 #include "log.h"
+#include "pass.h"
 
 /* As the kernel's LPM tries have their keys. */
 struct net_key {
@@ -25,22 +25,17 @@ static int resize(struct bpf_map *map, size_t cnt)
 int tracer_filters_configure(struct connsnoop_bpf *skel, struct config *cfg,
 			     const struct filters *f)
 {
-	uint64_t id = 0;
-	int err = 0;
+	struct pass pass;
+	int err = pass_init(&pass, f);
 
+	if (err)
+		return err;
 	cfg->filters = f->set;
 	cfg->netns = f->netns;
 	cfg->classes = f->classes;
-	if (f->set & FILTER_CGROUP) {
-		err = cgroup2_lookup(f->cgroup, &id, &cfg->cgroup_level);
-		if (err) {
-			log_err("cannot find the cgroup %s: %s; give a directory of cgroup v2",
-				f->cgroup, strerror(-err));
-			return err;
-		}
-		cfg->cgroup_id = id;
-	}
-	err = err ?: resize(skel->maps.filter_pids, f->pid_cnt);
+	cfg->cgroup_id = pass.cgroup_id;
+	cfg->cgroup_level = pass.cgroup_level;
+	err = resize(skel->maps.filter_pids, f->pid_cnt);
 	err = err ?: resize(skel->maps.filter_uids, f->uid_cnt);
 	err = err ?: resize(skel->maps.filter_comms, f->comm_cnt);
 	err = err ?: resize(skel->maps.filter_nets4, f->net_cnt);

@@ -182,14 +182,15 @@ static int scan_files(struct scan *s)
 static void warn_unseen(const struct scan *s)
 {
 	if (s->no_proc)
-		log_warn("without /proc, sockets that no process holds are only listed of the own "
-			 "network namespace");
+		log_warn_once(
+			"without /proc, sockets that no process holds are only listed of the own "
+			"network namespace");
 	if (s->hidden)
-		log_warn(
+		log_warn_once(
 			"the network namespaces of some processes cannot be looked at: sockets there "
 			"that no process holds may be missing; it needs CAP_SYS_PTRACE");
 	if (s->refused_cnt)
-		log_warn(
+		log_warn_once(
 			"in %zu other network namespaces, sockets that no process holds are not listed: "
 			"entering them needs CAP_SYS_ADMIN",
 			s->refused_cnt);

@@ -854,6 +854,16 @@ def test_wrong_usage(args):
     assert message.startswith('connsnoop: ') and len(message.splitlines()) == 1
 
 
+@pytest.mark.parametrize('command', [['list'], ['ports'], ['ports', '-d', '1'], ['ports', '--csv']], ids=' '.join)
+def test_no_such_cgroup(command):
+    """One sentence, and no header: an answer would begin so."""
+    done = subprocess.run([BINARY, *command, '--cgroup', '/nowhere'], stdin=subprocess.DEVNULL, capture_output=True,
+                          timeout=START_TIMEOUT)
+    assert (done.returncode, done.stdout) == (1, b'')
+    message = done.stderr.decode()
+    assert '/nowhere' in message and len(message.splitlines()) == 1
+
+
 def test_help():
     done = run_list('--help')
     assert (done.returncode, done.stderr) == (0, b'')
@@ -868,6 +878,23 @@ def test_not_privileged(netns):
     with netns, Process(netns=netns), Pair() as pair:
         events = by_id(listing('-a', wrap=['setpriv', '--reuid=65534', '--clear-groups', '--inh-caps=-all']))
     check(events[pair.client_id], {'state': 'ESTAB', 'rport': pair.port, 'pid': None})
+
+
+def test_what_cannot_be_seen_is_said_once(netns):
+    """Not at each look of a watch."""
+    with netns, Process(netns=netns), Pair():
+        process = subprocess.Popen(['setpriv', '--reuid=65534', '--clear-groups', '--inh-caps=-all', BINARY, 'list',
+                                    '-n', '-t', '-l', '-w', '0.01'], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        try:
+            for _ in range(3 * 3):  # looks; header, listener, empty line
+                assert process.stdout.readline()
+            process.send_signal(signal.SIGINT)
+            said = process.communicate(timeout=TIMEOUT)[1].decode().splitlines()
+        finally:
+            process.kill()
+            process.wait()
+    assert process.returncode == 0
+    assert any('without their owner' in line for line in said) and len(said) == len(set(said))
 
 
 def test_full_disk_and_reader_that_goes_away(netns):

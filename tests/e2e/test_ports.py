@@ -336,6 +336,13 @@ def test_duration_keeps_what_was_closed():
         assert only(watch.rows, lport=port)['change'] == 'gone'
 
 
+def test_owners_are_read_anew():
+    """Sockets are read when the time begins and when it ends."""
+    with listen_on() as listener, Process(keep=[listener]) as other:
+        row = only(ports(at(listener), '-d', '0.1', '--backend', BACKEND), change='open')
+        assert sorted(o['pid'] for o in row['owners']) == sorted([os.getpid(), other.pid])
+
+
 def test_outbound():
     with listen_on() as old, listen_on() as new:
         with socket.create_connection(old.getsockname()), \
@@ -430,15 +437,17 @@ def test_bad_files(tmp_path):
 
 
 def test_written_through_a_link(tmp_path):
-    """The file that a link names is replaced, with its mode; a device stays one."""
+    """The file that a link names is replaced, with its mode and owner; a device stays one."""
     real, link = tmp_path / 'real', tmp_path / 'link'
     real.write_text('old')
-    real.chmod(0o600)
+    os.chown(real, 65534, 65533)
+    real.chmod(0o640)
     link.symlink_to(real)
     with listen_on() as listener:
         ports(at(listener), '--write-baseline', str(link), text=True)
         assert link.is_symlink() and json.loads(real.read_text())['lport'] == port_of(listener)
-        assert real.stat().st_mode & 0o777 == 0o600
+        found = real.stat()
+        assert (found.st_mode & 0o777, found.st_uid, found.st_gid) == (0o640, 65534, 65533)
         ports(at(listener), '--write-baseline', '/dev/null', text=True)
         assert not os.path.isfile('/dev/null')
         assert 'No space' in refused(at(listener), '--write-baseline', '/dev/full')

@@ -107,6 +107,28 @@ static void test_text_header(void **state)
 	assert_int_equal(file_size(), strlen("   PID COMM\n"));
 }
 
+/* Of a failure no header alone remains, but a line does that was told before it. */
+static void test_leave_header(void **state)
+{
+	const struct output_opts opts = {
+		.path = path, .format = "text", .columns = "pid,comm", .header = true
+	};
+	struct sample s = sample_new(EVENT_CLOSE);
+	struct output *o;
+
+	(void)state;
+	assert_int_equal(output_open(&o, &opts), 0);
+	output_leave_header(o);
+	assert_int_equal(output_close(o), 0);
+	assert_int_equal(file_size(), 0);
+	assert_int_equal(output_open(&o, &opts), 0);
+	assert_int_equal(output_line(o, &s.line), 0);
+	output_leave_header(o);
+	assert_int_equal(output_close(o), 0);
+	assert_true(file_size() > (off_t)strlen("   PID COMM\n"));
+	sample_free(&s);
+}
+
 static void test_flushes_itself(void **state)
 {
 	const struct output_opts opts = { .path = path, .format = "json" };
@@ -306,7 +328,7 @@ int main(void)
 		TEST(test_file),	 TEST(test_text_header),    TEST(test_flushes_itself),
 		TEST(test_cannot_open),	 TEST(test_keeps_old_file), TEST(test_unknown_format),
 		TEST(test_full_disk),	 TEST(test_says_how_much),  TEST(test_reader_gone),
-		TEST(test_non_blocking), TEST(test_close_null),
+		TEST(test_non_blocking), TEST(test_close_null),	    TEST(test_leave_header),
 	};
 
 	signal(SIGPIPE, SIG_IGN);
