@@ -69,25 +69,52 @@ static int enter(struct walk *w, int fd)
 	return setns(w->home_fd, CLONE_NEWNET) ? -errno : err;
 }
 
-/* Call the function in the namespace behind @path, unless it has been there or @path is gone. */
+static bool is_wanted(const struct walk *w, uint32_t inode)
+{
+	const struct seen *s;
+
+	HASH_FIND(hh, w->seen, &inode, sizeof(inode), s);
+	return !s && (!w->only || inode == w->only);
+}
+
+/* Gone; or hidden; or it is an error of ours. */
+static int cannot_open(struct walk *w)
+{
+	if (errno == EMFILE || errno == ENFILE || errno == ENOMEM)
+		return -errno;
+	w->hidden |= errno == EACCES || errno == EPERM;
+	return 0;
+}
+
+/* Into the namespace of @fd, unless it has been there. */
+static int visit_open(struct walk *w, int fd)
+{
+	struct stat st;
+	int err;
+
+	if (fstat(fd, &st) || !is_wanted(w, st.st_ino))
+		return 0;
+	err = remember(w, st.st_ino);
+	return err > 0 ? enter(w, fd) : err;
+}
+
+/*
+ * Call the function in the namespace behind @path, unless it has been there or @path is gone: then another
+ * process may still lead there.
+ */
 static int visit(struct walk *w, const char *path)
 {
 	struct stat st;
 	int fd, err;
 
-	if (stat(path, &st)) {
-		w->hidden |= errno == EACCES || errno == EPERM;
+	if (stat(path, &st))
+		return cannot_open(w);
+	if (!is_wanted(w, st.st_ino))
 		return 0;
-	}
-	if (w->only && st.st_ino != w->only)
-		return 0;
-	err = remember(w, st.st_ino);
-	if (err <= 0)
-		return err;
 	fd = open(path, O_RDONLY | O_CLOEXEC);
 	if (fd < 0)
-		return 0;
-	err = enter(w, fd);
+		return cannot_open(w);
+	err = visit_open(w, fd);
 	close(fd);
 	return err;
 }

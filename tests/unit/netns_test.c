@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <sched.h>
 #include <signal.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -124,6 +125,42 @@ static void test_other(void **state)
 		skip(); /* root, but of no namespaces */
 }
 
+/* A namespace that cannot be opened is not passed over in silence. */
+static void test_out_of_descriptors(void **state)
+{
+	struct walk w = { .cnt = 0 };
+	struct rlimit before, limit;
+	int home = dup(STDIN_FILENO), err, status, ready[2];
+	pid_t pid;
+	char c;
+
+	(void)state;
+	if (geteuid())
+		skip();
+	assert_int_equal(pipe(ready), 0);
+	pid = fork();
+	assert_true(pid >= 0);
+	if (!pid) {
+		if (unshare(CLONE_NEWNET) || write(ready[1], "", 1) != 1)
+			_exit(1);
+		pause();
+		_exit(0);
+	}
+	assert_int_equal(read(ready[0], &c, 1), 1);
+	close(ready[0]);
+	close(ready[1]);
+	close(home);
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+	limit = before;
+	limit.rlim_cur = home + 2; /* for the namespace it is in, and /proc */
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
+	err = netns_for_each(0, visit, &w);
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+	kill(pid, SIGKILL);
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(err, -EMFILE);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -131,6 +168,7 @@ int main(void)
 		cmocka_unit_test(test_only_one),
 		cmocka_unit_test(test_stopped),
 		cmocka_unit_test(test_other),
+		cmocka_unit_test(test_out_of_descriptors),
 	};
 
 	return cmocka_run_group_tests_name("netns", tests, NULL, NULL);
