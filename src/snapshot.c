@@ -12,6 +12,7 @@
 int snapshot_read(const struct opts *opts, int (*fn)(void *ctx, const void *record, size_t size),
 		  void *ctx)
 {
+	static bool refused; /* what has failed at one look is not tried at the next */
 	struct tracer *tracer = NULL;
 	struct opts list = *opts;
 	struct pass pass;
@@ -19,7 +20,7 @@ int snapshot_read(const struct opts *opts, int (*fn)(void *ctx, const void *reco
 
 	if (err)
 		return err; /* it is wrong for both ways */
-	if (!privileges_for_bpf())
+	if (refused || !privileges_for_bpf())
 		return sockdiag_list(opts, fn, ctx);
 	list.command = COMMAND_LIST;
 	list.events = 1u << EVENT_EXISTING;
@@ -28,6 +29,7 @@ int snapshot_read(const struct opts *opts, int (*fn)(void *ctx, const void *reco
 	err = tracer__open(&tracer, &list, fn, ctx);
 	if (err) {
 		tracer__close(tracer);
+		refused = true;
 		log_warn("listing by netlink and /proc instead");
 		return sockdiag_list(opts, fn, ctx);
 	}
