@@ -258,6 +258,11 @@ static int finish_ports(struct opt_ctx *c)
 		log_err("--baseline compares and --write-baseline writes: give one of them");
 		return -1;
 	}
+	if (o->write_baseline && (o->output || o->json || o->csv || o->markdown || o->columns)) {
+		log_err("--write-baseline prints nothing, so --output, --json, --csv, --markdown and "
+			"--columns say nothing to it");
+		return -1;
+	}
 	if (o->follow_ports && compares) {
 		log_err("--watch tells what opens and closes, and a baseline what was open in the "
 			"end: give one of them; --duration says how long to look for a baseline");

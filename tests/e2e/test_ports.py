@@ -434,6 +434,8 @@ def test_bad_files(tmp_path):
     assert 'give one' in refused('--baseline', 'a', '--write-baseline', 'b', status=2)
     assert 'give one' in refused('--baseline', 'a', '--watch', status=2)
     assert 'give one' in refused('--csv', '-j', status=2)
+    for useless in '-j', '--csv', '--markdown', '-ofile', '--columns=pid':
+        assert 'prints nothing' in refused('--write-baseline', 'b', useless, status=2)
 
 
 def test_written_through_a_link(tmp_path):
