@@ -265,6 +265,33 @@ static void test_accepted_after_closing(void **state)
 	ports_free(p);
 }
 
+/* Of several at a port each can be given up, and comes back. */
+static void test_one_of_several_at_a_port(void **state)
+{
+	static const char *const addresses[] = { "10.0.0.1", "10.0.0.2", "10.0.0.3" };
+	struct ports *p = ports_new();
+
+	(void)state;
+	for (int i = 0; i < 3; i++)
+		tell(p, listener(i + 1, addresses[i], 80, 1), EVENT_LISTEN);
+	for (int i = 0; i < 3; i++) {
+		struct seen seen;
+
+		assert_int_equal(tell(p, listener(i + 1, addresses[i], 80, 1), EVENT_UNLISTEN),
+				 CHANGE_GONE);
+		for (int k = 0; k < 3; k++)
+			tell(p, connection(addresses[k], 80, DIRECTION_IN), EVENT_ACCEPT);
+		seen = all(p);
+		assert_int_equal(seen.cnt, 2);
+		assert_int_equal(tell(p, listener(i + 1, addresses[i], 80, 1), EVENT_LISTEN),
+				 CHANGE_NEW);
+		assert_int_equal(all(p).rows[i].facts.accepted, 0);
+		for (int k = 0; k < 2; k++)
+			assert_int_equal(seen.rows[k].facts.accepted, k < i ? i - k : i + 1);
+	}
+	ports_free(p);
+}
+
 static int stop(void *ctx, struct port_row *row)
 {
 	(void)row;
@@ -333,6 +360,7 @@ int main(void)
 		cmocka_unit_test(test_outbound),
 		cmocka_unit_test(test_duplicates_and_disorder),
 		cmocka_unit_test(test_accepted_after_closing),
+		cmocka_unit_test(test_one_of_several_at_a_port),
 		cmocka_unit_test(test_many),
 		cmocka_unit_test(test_no_open_port),
 	};
