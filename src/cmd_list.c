@@ -20,7 +20,6 @@
 #include "sort.h"
 
 #define NS_PER_S 1000000000ULL
-#define LIST_COLUMNS "proto,state,recvq,sendq,local,dir,remote,service,user,process"
 #define TABLE_COLUMNS                                                                              \
 	"proto,state,recvq,sendq,laddr,lport,direction,raddr,rport,service,user,process"
 

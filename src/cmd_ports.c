@@ -22,7 +22,6 @@
 #include "tracer.h"
 #include "watch.h"
 
-#define TEXT_COLUMNS "proto,local,scope,service,user,opened,conns,owner,exe,info"
 #define OUTBOUND_COLUMNS "proto,local,dir,remote,scope,service,user,opened,conns,owner,exe,info"
 #define TABLE_COLUMNS                                                                              \
 	"proto,laddr,lport,scope,service,pid,comm,exe,user,container,since,connections,unexpected"
@@ -307,7 +306,7 @@ static int open_output(struct cmd *c)
 	struct opts plain = *o;
 	char text[160], table[256];
 
-	snprintf(text, sizeof(text), "%s%s", marks, o->outbound ? OUTBOUND_COLUMNS : TEXT_COLUMNS);
+	snprintf(text, sizeof(text), "%s%s", marks, o->outbound ? OUTBOUND_COLUMNS : PORTS_COLUMNS);
 	snprintf(table, sizeof(table), "%s%s%s%s", changes,
 		 o->outbound ? OUTBOUND_TABLE_COLUMNS : TABLE_COLUMNS, accepted,
 		 o->baseline ? ",was,rule" : "");

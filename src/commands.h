@@ -5,6 +5,10 @@
 
 #define EXIT_DRIFT 3
 
+/* Columns of the text without --columns. */
+#define LIST_COLUMNS "proto,state,recvq,sendq,local,dir,remote,service,user,process"
+#define PORTS_COLUMNS "proto,local,scope,service,user,opened,conns,owner,exe,info"
+
 struct opts;
 struct services;
 

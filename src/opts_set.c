@@ -9,6 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "commands.h"
 #include "log.h"
 #include "names.h"
 #include "parse.h"
@@ -102,10 +103,14 @@ int opt_set_file(struct opt_ctx *c, const struct opt_row *row, const char *arg)
 
 int opt_set_columns(struct opt_ctx *c, const struct opt_row *row, const char *arg)
 {
+	static const char *const defaults[COMMAND_CNT] = {
+		[COMMAND_LIST] = LIST_COLUMNS,
+		[COMMAND_PORTS] = PORTS_COLUMNS,
+	};
 	char *all;
 
 	if (!strcmp(arg, "help")) {
-		text_columns_help();
+		text_columns_help(defaults[c->o->command]);
 		return OPT_ANSWERED;
 	}
 	if (!*arg) {

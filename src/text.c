@@ -387,9 +387,9 @@ static bool is_composite(const char *name)
 	return false;
 }
 
-void text_columns_help(void)
+void text_columns_help(const char *columns)
 {
-	printf("The default is %s.\n\n", DEFAULT_COLUMNS);
+	printf("The default is %s.\n\n", columns ?: DEFAULT_COLUMNS);
 	for (size_t i = 0; i < composite_cnt; i++)
 		printf("  %-13s %s\n", composites[i].name, composites[i].help);
 	printf("\n");

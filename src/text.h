@@ -27,7 +27,7 @@ bool text_wants_paths(const struct text *t);
 void text_header(struct text *t, struct buf *b);
 void text_line(struct text *t, struct buf *b, const struct line *l);
 
-/* What --columns takes, on stdout. */
-void text_columns_help(void);
+/* What --columns takes, and the @columns that are there without it (NULL: those of events), on stdout. */
+void text_columns_help(const char *columns);
 
 #endif

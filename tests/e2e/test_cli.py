@@ -64,6 +64,13 @@ def test_columns_help_lists_the_fields():
         assert any(line.split()[:1] == [name] for line in text.splitlines()), name
 
 
+@pytest.mark.parametrize('command', ['trace', 'list', 'ports'])
+def test_columns_help_tells_the_default(command):
+    text = connsnoop(command, '--columns', 'help').stdout.decode()
+    default = {'trace': 'time,event,', 'list': 'proto,state,', 'ports': 'proto,local,'}[command]
+    assert text.startswith(f'The default is {default}'), text.splitlines()[0]
+
+
 def test_help_of_all_options():
     text = connsnoop('--help').stdout.decode()
     for option in ('--numeric --json --output --columns --no-header --color --pid --comm --user '

@@ -432,7 +432,7 @@ static void test_columns_help(void **state)
 
 	(void)state;
 	capture_begin(&c, STDOUT_FILENO);
-	text_columns_help();
+	text_columns_help(NULL);
 	capture_end(&c);
 	for (size_t i = 0; i < field_cnt; i++) {
 		char row[32];
