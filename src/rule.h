@@ -24,7 +24,7 @@ struct condition {
 struct rule {
 	struct condition *conditions;
 	size_t cnt;
-	size_t line; /* of the file, from 1 */
+	size_t line;	/* of the file, from 1 */
 	uint16_t lport; /* that it asks for, 0: any */
 	bool met;
 };
