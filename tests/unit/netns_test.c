@@ -141,8 +141,10 @@ static void test_out_of_descriptors(void **state)
 	pid = fork();
 	assert_true(pid >= 0);
 	if (!pid) {
-		if (unshare(CLONE_NEWNET) || write(ready[1], "", 1) != 1)
+		c = !unshare(CLONE_NEWNET);
+		if (write(ready[1], &c, 1) != 1)
 			_exit(1);
+		close(STDOUT_FILENO);
 		pause();
 		_exit(0);
 	}
@@ -158,6 +160,8 @@ static void test_out_of_descriptors(void **state)
 	assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
 	kill(pid, SIGKILL);
 	assert_int_equal(waitpid(pid, &status, 0), pid);
+	if (!c)
+		skip(); /* root, but of no namespaces */
 	assert_int_equal(err, -EMFILE);
 }
 
