@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /* connsnoop: traces network connections as they happen, with the process that owns them. */
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "child.h"
 #include "commands.h"
@@ -19,6 +21,19 @@ static int (*const commands[COMMAND_CNT])(const struct opts *, const struct serv
 	[COMMAND_PORTS] = cmd_ports,
 	[COMMAND_PROBE] = cmd_probe,
 };
+
+/* Descriptors that we were started without: no other file is to get what is meant for stdout or stderr. */
+static void hold_descriptors(void)
+{
+	int fd;
+
+	/* neither read nor written, and our child does not have them either */
+	do {
+		fd = open("/", O_PATH | O_CLOEXEC);
+	} while (fd >= 0 && fd <= STDERR_FILENO);
+	if (fd >= 0)
+		close(fd);
+}
 
 /* What stdio has written may still have failed. */
 static int stdout_finish(int status)
@@ -37,6 +52,7 @@ int main(int argc, char **argv)
 	struct opts opts = {};
 	int status = EXIT_FAILURE;
 
+	hold_descriptors();
 	child_keep_heritage();
 	if (services_load(&services)) {
 		log_err("cannot load the names of services: out of memory");

@@ -180,6 +180,16 @@ def test_signal_before_it_traces():
         assert parse_line(out.splitlines()[-1])['event'] == 'summary'
 
 
+@pytest.mark.parametrize('command', [['trace', '-d', '60'], ['list', '-a'], ['ports'], ['probe'], ['--help']],
+                         ids=lambda command: command[0])
+def test_stdout_is_closed(command):
+    """No other file takes its number, and so what was meant for it."""
+    done = subprocess.run(['sh', '-c', 'exec "$@" >&-', 'sh', BINARY, *command], stdin=subprocess.DEVNULL,
+                          stderr=subprocess.PIPE, timeout=START_TIMEOUT)
+    assert done.returncode == 1
+    assert re.search(r'^connsnoop: cannot write to stdout: Bad file descriptor', done.stderr.decode(), re.M), done.stderr
+
+
 def test_reader_goes_away():
     """EPIPE: quiet, status 0."""
     process = subprocess.Popen([BINARY, '-j', '-t', '--backend', BACKEND], stdout=subprocess.PIPE,
