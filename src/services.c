@@ -201,14 +201,14 @@ const char *services_name(const struct services *s, uint8_t ipproto, uint16_t po
 	return services_str(s, ipproto, port).ptr;
 }
 
-/* What is looked for, and which protocols a better source has answered for: TCP, UDP, as in rows. */
+/* What is looked for. Protocols are TCP and UDP, as in rows. */
 struct search {
 	const char *name;
 	size_t len;
 	services_port_fn found;
 	void *ctx;
 	uint8_t done;
-	uint8_t now; /* found in the source that is being read */
+	uint8_t hits; /* protocols that were found */
 };
 
 static void search_hit(struct search *q, uint8_t protos, uint16_t port)
@@ -218,7 +218,7 @@ static void search_hit(struct search *q, uint8_t protos, uint16_t port)
 		q->found(q->ctx, IPPROTO_TCP, port);
 	if (protos & UDP)
 		q->found(q->ctx, IPPROTO_UDP, port);
-	q->now |= protos;
+	q->hits |= protos;
 }
 
 static bool row_is(const struct table_row *row, const struct search *q)
@@ -234,7 +234,6 @@ static void search_file(struct search *q, const struct services *s)
 		if (!strcmp(s->text + e->name, q->name))
 			search_hit(q, e->ipproto == IPPROTO_TCP ? TCP : UDP, e->port);
 	}
-	q->done |= q->now;
 }
 
 /* One pass over all ports takes 45 us; an index by name would cost each start more to fill. */
@@ -248,7 +247,6 @@ static void search_table(struct search *q)
 		if (row->bits & APART_NEXT && row_is(row + 1, q))
 			search_hit(q, UDP, port);
 	}
-	q->done |= q->now;
 }
 
 static void search_aliases(struct search *q)
@@ -259,7 +257,6 @@ static void search_aliases(struct search *q)
 		if (row_is(&a->row, q))
 			search_hit(q, a->row.bits & BOTH, a->port);
 	}
-	q->done |= q->now;
 }
 
 int services_ports(const struct services *s, const char *name, services_port_fn found, void *ctx)
@@ -270,8 +267,9 @@ int services_ports(const struct services *s, const char *name, services_port_fn 
 		return -ENOENT;
 	search_file(&q, s);
 	search_table(&q);
+	q.done = q.hits;
 	search_aliases(&q);
-	return q.done ? 0 : -ENOENT;
+	return q.hits ? 0 : -ENOENT;
 }
 
 void services_each_name(const struct services *s, void (*each)(void *ctx, const char *name),

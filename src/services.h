@@ -34,10 +34,10 @@ struct str services_str(const struct services *s, uint8_t ipproto, uint16_t port
 const char *services_name(const struct services *s, uint8_t ipproto, uint16_t port);
 
 /*
- * Calls @found for each port (host byte order) of IPPROTO_TCP or IPPROTO_UDP that has this name, exact in case:
- * one or many, as registered. For each protocol the lines of /etc/services count that have it as
- * name or alias; if there are none, the names shown of the compiled table; then its other names,
- * which are known here whatever their ports are called.
+ * Calls @found for each port (host byte order) of IPPROTO_TCP or IPPROTO_UDP that has this name, exact in
+ * case; for some twice. Those are all that are shown by it, those that /etc/services gives it as an
+ * alias, and those that the compiled table does even where the file calls the port something else.
+ * For a protocol that has none of these, the table's aliases count.
  *
  * Returns 0; or -ENOENT, and @found was not called.
  */

@@ -362,8 +362,11 @@ static void test_file_wins(void **state)
 	/* The file gives a compiled name to another port, as an alias or as the name. */
 	assert_port(s, "kafka", 443, 0);
 	assert_shown(s, 9092, "XmlIpcRegSvc", "XmlIpcRegSvc");
-	/* The table's for the protocol that the file does not have. */
-	assert_port(s, "ssh", 2222, 22);
+	/* All ports that are shown by the name. */
+	assert_leads(s, "ssh", IPPROTO_TCP, 22);
+	assert_leads(s, "ssh", IPPROTO_TCP, 2222);
+	assert_leads(s, "ssh", IPPROTO_UDP, 22);
+	assert_int_equal(find(s, "ssh").tcp_cnt, 2);
 	assert_string_equal(services_name(s, IPPROTO_TCP, 22), "ssh");
 	/* Its own name for 443 does not take https from the user. */
 	assert_port(s, "https", 443, 443);
@@ -457,7 +460,7 @@ static void test_reverse_many_ports(void **state)
 	services_free(s);
 }
 
-/* A file that has the name on several lines is asked for no others. */
+/* Those of the file and those of the table, which are shown by that name too. */
 static void test_reverse_file_lines(void **state)
 {
 	struct servent file[] = {
@@ -469,9 +472,9 @@ static void test_reverse_file_lines(void **state)
 	struct found f = find(s, "http-alt");
 
 	(void)state;
-	assert_int_equal(f.tcp_cnt, 2);
+	assert_int_equal(f.tcp_cnt, 2 + 3);
 	assert_int_equal(f.udp_cnt, 3);
-	assert_int_equal(f.sum, 8000 + 8001 + 591 + 8008 + 8080);
+	assert_int_equal(f.sum, 8000 + 8001 + 2 * (591 + 8008 + 8080));
 	services_free(s);
 }
 
