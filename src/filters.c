@@ -18,6 +18,7 @@
 
 #include "log.h"
 #include "names.h"
+#include "nearest.h"
 #include "parse.h"
 #include "services.h"
 
@@ -131,27 +132,44 @@ static int parse_port_range(const char *item, uint64_t *lo, uint64_t *hi)
 	return dash ? parse_uint(dash + 1, *lo, PORT_CNT - 1, hi) : 0;
 }
 
+static void mark_port(void *ctx, uint8_t ipproto, uint16_t port)
+{
+	const struct port_ctx *c = ctx;
+
+	(void)ipproto;
+	c->ports[port] |= c->port_set;
+}
+
+static void try_name(void *ctx, const char *name)
+{
+	nearest_try(ctx, name);
+}
+
+static void log_no_port(const struct port_ctx *c, const char *item)
+{
+	struct nearest n = { .wanted = item };
+
+	if (c->s)
+		services_each_name(c->s, try_name, &n);
+	log_err("%s: '%.200s' is not a port from 1 to 65535, a range such as 8000-8999 or the name "
+		"of a service%s%.200s%s",
+		c->option, item, n.name ? "; did you mean '" : "", n.name ?: "",
+		n.name ? "'?" : ", of /etc/services or IANA");
+}
+
 static int add_port(void *ctx, const char *item)
 {
 	struct port_ctx *c = ctx;
 	uint64_t lo, hi;
-	uint16_t tcp, udp;
 
 	if (!parse_port_range(item, &lo, &hi)) {
 		for (; lo <= hi; lo++)
 			c->ports[lo] |= c->port_set;
 		return 0;
 	}
-	if (c->s && !services_port(c->s, item, &tcp, &udp)) {
-		if (tcp)
-			c->ports[tcp] |= c->port_set;
-		if (udp)
-			c->ports[udp] |= c->port_set;
+	if (c->s && !services_ports(c->s, item, mark_port, c))
 		return 0;
-	}
-	log_err("%s: '%.200s' is not a port from 1 to 65535, a range such as 8000-8999 or the name "
-		"of a service",
-		c->option, item);
+	log_no_port(c, item);
 	return -EINVAL;
 }
 

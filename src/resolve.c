@@ -112,6 +112,15 @@ static void find_paths(struct resolver *r, const struct owner *o, struct line *l
 	l->container = cgroup->container;
 }
 
+/*
+ * A port that the kernel chose says nothing of a service, whoever else has it registered. What comes
+ * in came to a server's port, even if its listener left the choice to the kernel.
+ */
+static bool lport_chosen(const struct event *e)
+{
+	return e->lorigin == LORIGIN_DYNAMIC && e->direction != DIRECTION_IN;
+}
+
 void resolver_line(struct resolver *r, const struct event *e, struct line *l)
 {
 	*l = (struct line){ .e = e, .utc_ns = clock_utc(&r->clock, e->ts_ns) };
@@ -123,7 +132,7 @@ void resolver_line(struct resolver *r, const struct event *e, struct line *l)
 		return;
 	if ((e->kind == EVENT_EXISTING || e->kind == EVENT_PORT) && e->owner.pid)
 		l->user = users_name(r->users, e->owner.uid);
-	if (e->lport)
+	if (e->lport && !lport_chosen(e))
 		l->lservice = services_str(r->services, e->proto, e->lport);
 	if (e->rport)
 		l->rservice = services_str(r->services, e->proto, e->rport);

@@ -13,9 +13,9 @@
 struct services;
 
 /*
- * Reads /etc/services and merges it over the compiled table: a port and protocol that the file
- * names has that name, every other one its compiled name, if any.  A file that is missing or
- * unreadable is no error.  Never asks the network.
+ * Reads /etc/services over the compiled table, which is all that IANA has assigned: a port and
+ * protocol that the file names has that name, every other one its compiled name, if any.  A file
+ * that is missing or unreadable is no error.  Never asks the network.
  *
  * Uses getservent(3): call it once, before starting threads.  Under glibc it also makes later
  * lookups of services in this process read files only.
@@ -34,14 +34,19 @@ struct str services_str(const struct services *s, uint8_t ipproto, uint16_t port
 const char *services_name(const struct services *s, uint8_t ipproto, uint16_t port);
 
 /*
- * The ports (host byte order) of a service by its name or one of its aliases, exact in case.  Sets
- * *tcp and *udp, 0 where the service is not one of that protocol.  For each protocol the first
- * line of /etc/services with this name counts, then the compiled table.  Compiled names are known
- * here even where /etc/services calls their port something else.
+ * Calls @found for each port (host byte order) of IPPROTO_TCP or IPPROTO_UDP that has this name, exact in
+ * case; for some twice. Those are all that are shown by it, those that /etc/services gives it as an
+ * alias, and those that the compiled table does even where the file calls the port something else.
+ * For a protocol that has none of these, the table's aliases count.
  *
- * Returns 0; or -ENOENT if neither protocol has such a service, and both are set to 0.
+ * Returns 0; or -ENOENT, and @found was not called.
  */
-int services_port(const struct services *s, const char *name, uint16_t *tcp, uint16_t *udp);
+typedef void (*services_port_fn)(void *ctx, uint8_t ipproto, uint16_t port);
+int services_ports(const struct services *s, const char *name, services_port_fn found, void *ctx);
+
+/* All names that services_ports() knows, some more than once, the file's first. They live as long as @s. */
+void services_each_name(const struct services *s, void (*each)(void *ctx, const char *name),
+			void *ctx);
 
 /* NULL is fine. */
 void services_free(struct services *s);

@@ -556,7 +556,7 @@ s.sendto(b"q" * 33, ("127.0.0.1", int(sys.argv[3])))
 s.close()
 '''
     with udp_socket(port=0) as udp:
-        done = command(program(text, server.port, free_port, port_of(udp))).finish()
+        done = command(program(text, server.port, free_port, port_of(udp)), '-n').finish()
         rows = {('127.0.0.1', f'{server.port}/tcp'): ['-', '2', '0', '0', '0', '500B', f'{2 * REPLY}B'],
                 ('127.0.0.1', f'{port_of(udp)}/udp'): ['-', '0', '0', '0', '1', '33B', '0B'],
                 ('127.0.0.1', f'{free_port}/tcp'): ['-', '0', '0', '3', '0', '0B', '0B'],
@@ -577,7 +577,7 @@ for i in range(3):
     s.sendall(b"12")
     s.close()
 '''
-    running = command(program(text, 0))
+    running = command(program(text, 0), '-n')
     port = int(running.process.stdout.readline())
     for _ in range(3):
         with socket.create_connection(('127.0.0.1', port)) as s:

@@ -234,6 +234,28 @@ def test_services_by_protocol(trace, need, netns):
     assert trace.wait_for(event='listen', id=udp_id)['service'] == 'syslog'
 
 
+@pytest.mark.parametrize('bind, name', [(None, None), (('127.0.0.1', 47808), 'bacnet')], ids=str)
+def test_service_of_a_chosen_port(trace, need, netns, bind, name):
+    """A name for the client's port says something only if the client asked for that port."""
+    need(trace, 'accept')
+    netns.sysctl('ipv4/ip_local_port_range', '47808 47808')
+    with netns:
+        with Pair(port=443, bind=bind) as pair:
+            pass
+    wanted = {'lport': 47808, 'lservice': name, 'rservice': 'https', 'service': 'https'}
+    for kind in KINDS:
+        assert pick(trace.wait_for(event=kind, id=pair.client_id), wanted) == wanted
+
+
+def test_service_of_a_range(trace, netns):
+    """Each port of a range has its name."""
+    with netns:
+        with Pair(port=6040, bind=('127.0.0.1', 50000)) as pair:
+            pass
+    wanted = {'rservice': 'x11', 'service': 'x11', 'lservice': None}
+    assert pick(trace.wait_for(event='established', id=pair.client_id), wanted) == wanted
+
+
 # --- time ---------------------------------------------------------------------------------------
 
 def wall_clock():

@@ -198,7 +198,7 @@ static void test_port_sets(void **state)
 	assert_int_equal(f.ports[54], PORT_SET_REMOTE);
 }
 
-/* A name stands for its ports of both protocols: in the table, 512/tcp is exec and 512/udp biff. */
+/* A name stands for its ports of both protocols: 512/tcp is exec, 512/udp is not. */
 static void test_port_names(void **state)
 {
 	(void)state;
@@ -210,6 +210,32 @@ static void test_port_names(void **state)
 	assert_int_equal(add_ports("exec"), 0); /* has no UDP port: that must not set port 0 */
 	assert_int_equal(f.ports[512], PORT_SET_ANY);
 	assert_int_equal(f.ports[0], 0);
+}
+
+/* All ports of a name: a range, one of TCP and another of UDP, one that is shown as something else. */
+static void test_many_ports_of_a_name(void **state)
+{
+	unsigned int cnt = 0;
+
+	(void)state;
+	assert_int_equal(add_ports("ircu,raid-am,kafka"), 0);
+	for (unsigned int port = 0; port < 65536; port++)
+		cnt += f.ports[port] != 0;
+	assert_int_equal(cnt, 5 + 2 + 1);
+	for (unsigned int port = 6665; port <= 6669; port++)
+		assert_int_equal(f.ports[port], PORT_SET_ANY);
+	assert_int_equal(f.ports[2013], PORT_SET_ANY);
+	assert_int_equal(f.ports[2007], PORT_SET_ANY);
+	assert_int_equal(f.ports[9092], PORT_SET_ANY);
+}
+
+static void test_nearest_service(void **state)
+{
+	(void)state;
+	assert_refused(add_ports, "htps", "--port", "did you mean 'https'?");
+	assert_refused(add_ports, "HTTPS", "--port", "did you mean 'https'?");
+	assert_refused(add_ports, "kafak", "--port", "did you mean 'kafka'?");
+	assert_refused(add_ports, "no-such-service", "--port", "of /etc/services or IANA");
 }
 
 static int ports_without_names(const char *list)
@@ -449,7 +475,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(test_pids), TEST(test_bad_pids), TEST(test_many_pids), TEST(test_comm),
 		TEST(test_users), TEST(test_bad_users), TEST(test_ports), TEST(test_port_sets),
-		TEST(test_port_names), TEST(test_bad_ports), TEST(test_nets),
+		TEST(test_port_names), TEST(test_many_ports_of_a_name), TEST(test_nearest_service), TEST(test_bad_ports), TEST(test_nets),
 		TEST(test_nets_are_masked), TEST(test_mapped_nets), TEST(test_excluded_nets_only),
 		TEST(test_nets_given_twice), TEST(test_bad_nets), TEST(test_classes),
 		TEST(test_bad_classes), TEST(test_netns), TEST(test_bad_netns),

@@ -58,6 +58,7 @@ static void test_services(void **state)
 {
 	(void)state;
 	s.e->lport = 22;
+	s.e->lorigin = LORIGIN_BOUND;
 	resolver_line(named, s.e, &l);
 	assert_string_equal(l.lservice.ptr, "ssh");
 	assert_string_equal(l.rservice.ptr, "https");
@@ -72,6 +73,39 @@ static void test_services(void **state)
 	assert_string_equal(l.lservice.ptr, "domain");
 	resolver_line(numeric, s.e, &l);
 	assert_int_equal(l.lservice.len, 0);
+}
+
+/* A name is not told of a port that the kernel drew, but where others came to it. */
+static void test_chosen_port(void **state)
+{
+	/* clang-format off */
+	static const struct {
+		enum lorigin origin;
+		enum direction direction;
+		const char *name;
+	} cases[] = {
+		{ LORIGIN_DYNAMIC, DIRECTION_OUT, "" },
+		{ LORIGIN_DYNAMIC, DIRECTION_NONE, "" },
+		{ LORIGIN_DYNAMIC, DIRECTION_IN, "bacnet" },
+		{ LORIGIN_BOUND, DIRECTION_OUT, "bacnet" },
+		{ LORIGIN_BOUND, DIRECTION_NONE, "bacnet" },
+		{ LORIGIN_NONE, DIRECTION_OUT, "bacnet" },
+	};
+	/* clang-format on */
+
+	(void)state;
+	s.e->lport = 47808;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		size_t len = strlen(cases[i].name);
+
+		s.e->lorigin = cases[i].origin;
+		s.e->direction = cases[i].direction;
+		resolver_line(named, s.e, &l);
+		assert_int_equal(l.lservice.len, len);
+		if (len)
+			assert_string_equal(l.lservice.ptr, cases[i].name);
+		assert_string_equal(l.rservice.ptr, "https");
+	}
 }
 
 /* Of the commands that show one: of the events of a trace it is not looked for. */
@@ -185,8 +219,9 @@ static void test_line_is_whole(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_services), TEST(test_users),	       TEST(test_paths),
-		TEST(test_holders),  TEST(test_short_records), TEST(test_line_is_whole),
+		TEST(test_services),	  TEST(test_chosen_port), TEST(test_users),
+		TEST(test_paths),	  TEST(test_holders),	  TEST(test_short_records),
+		TEST(test_line_is_whole),
 	};
 
 	return cmocka_run_group_tests_name("resolve", tests, NULL, NULL);
