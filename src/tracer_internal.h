@@ -7,7 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "hooks.h"
+#include "plan.h"
 #include "tracer.h"
 #include "tracer_features.h"
 

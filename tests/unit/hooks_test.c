@@ -9,7 +9,7 @@
 #include <errno.h>
 #include <string.h>
 
-#include "hooks.h"
+#include "plan.h"
 
 #define ENOTSUPP 524
 #define ALL (~0u)
