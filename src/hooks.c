@@ -262,6 +262,14 @@ const struct hook hooks[HOOK_CNT] = {
 			    "sched_process_exit_tp", "sched_process_exit_again_tp" }, NULL },
 		},
 	},
+	[HOOK_CGROUP] = {
+		.name = "cgroup-mkdir",
+		.missed_kind = EVENT_KIND_CNT,
+		.lost = "cgroup, container and the like, where the cgroup ends before the line is made",
+		.ways = {
+			{ BACKEND_AUTO, "raw_tp/cgroup_mkdir", { "cgroup_mkdir_raw" }, NULL },
+		},
+	},
 };
 /* clang-format on */
 

@@ -39,6 +39,7 @@ enum hook_id {
 	HOOK_LIST_FILES,
 	HOOK_LIST_TABLES,
 	HOOK_TREE,
+	HOOK_CGROUP,
 	HOOK_CNT,
 };
 
@@ -54,7 +55,8 @@ struct hook {
 	const char *name;
 	uint32_t events;  /* 1 << enum event_kind: some of these are missing without it */
 	const char *lost; /* what else is missing without it, NULL: nothing */
-	enum event_kind missed_kind; /* what a skipped run of its program counts as */
+	enum event_kind
+		missed_kind; /* what a skipped run of its program counts as, EVENT_KIND_CNT: as none */
 	const char
 		*missed_by; /* only if this one skips it: others stand in for the rest; NULL: any */
 	bool required;	    /* if it is wanted, there is no trace without it */

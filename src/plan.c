@@ -62,7 +62,7 @@ int plan_missed_kind(const struct plan *plan, const char *program)
 		const struct way *way = plan_way(plan, i);
 		const char *last = hooks[i].missed_by;
 
-		if (way && way_has(way, program) &&
+		if (way && way_has(way, program) && hooks[i].missed_kind < EVENT_KIND_CNT &&
 		    (!last || !way_has(way, last) || !strcmp(last, program)))
 			return hooks[i].missed_kind;
 	}
