@@ -82,7 +82,7 @@ struct udp_socket {
 SHARED const volatile struct config cfg;
 SHARED struct shared shared;
 
-/* Everything for the loader. Written by event_end() and exe_send(), read by src/tracer.c. */
+/* Everything for the loader. Written by event_end(), exe_send() and handle_cgroup(), read by src/tracer.c. */
 SHARED struct {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);
 	__uint(max_entries, 16 << 20);

@@ -6,6 +6,7 @@
  */
 #define PROBED
 #include "call.bpf.h"
+#include "cgroup.bpf.h"
 #include "packet.bpf.h"
 #include "list.bpf.h"
 #include "syscall.bpf.h"
@@ -364,6 +365,15 @@ int cookie_sockops(struct bpf_sock_ops *ctx)
 	if (ctx->op == BPF_SOCK_OPS_PASSIVE_ESTABLISHED_CB)
 		bpf_get_socket_cookie(ctx);
 	return ALLOW;
+}
+
+/* --- names ---------------------------------------------------------------------------------------- */
+
+/* In the hierarchies of v1 too. The lock of all cgroups is held: no two are made at a time. */
+SEC("raw_tp/cgroup_mkdir")
+int BPF_PROG(cgroup_mkdir_raw, struct cgroup *cgrp, const char *path)
+{
+	return handle_cgroup(cgrp, path);
 }
 
 /* --- what was there before, for kernels without bpf_sock_from_file() (5.11) --------------------- */

@@ -33,6 +33,7 @@ enum event_kind {
 	RECORD_EXE = EVENT_KIND_CNT, /* struct exe_record */
 	RECORD_SWEEP,  /* a struct event: the UDP socket e->id is gone, close its flows */
 	RECORD_HOLDER, /* struct holder_record */
+	RECORD_CGROUP, /* struct cgroup_record */
 };
 
 /* How the owner is known. */
@@ -199,6 +200,18 @@ struct holder_record {
 	char comm[COMM_LEN];
 };
 
+/*
+ * The path of a cgroup, sent when it is made, before any event of a process in it; the loader tells those that
+ * were there before. One that fills all the room that the kernel's tracepoints have is cut, and not sent.
+ */
+#define CGROUP_PATH_MAX 1024
+struct cgroup_record {
+	__u32 kind; /* RECORD_CGROUP */
+	__u32 len;  /* of path, without the NUL behind it */
+	__u64 id;
+	char path[CGROUP_PATH_MAX];
+};
+
 /* When a UDP socket with several flows was closed, and by whom: its flows end with it. */
 struct udp_end {
 	__u64 ts_ns;
@@ -211,6 +224,7 @@ struct udp_end {
 
 #define EVENT_HEAD_SIZE __builtin_offsetof(struct event, duration_us)
 #define EXE_HEAD_SIZE __builtin_offsetof(struct exe_record, path)
+#define CGROUP_HEAD_SIZE __builtin_offsetof(struct cgroup_record, path)
 
 _Static_assert(sizeof(struct owner) == 48, "struct owner has changed its size");
 _Static_assert(EVENT_HEAD_SIZE == 160, "the head of struct event has changed its size");

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-/* The cgroup v2 hierarchy: its root, and paths by id through file handles. */
+/* The cgroup v2 hierarchy: its root, all that is in it, and paths by id through file handles. */
 #include "cgroup2.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -14,15 +15,10 @@
 #include <sys/stat.h>
 #include <sys/vfs.h>
 #include <unistd.h>
-/* In place of Jenkins' hash: saves 65 instructions for each look. */
-#define HASH_FUNCTION(key, len, hash) (hash = *(const uint64_t *)(key)*0x9e3779b97f4a7c15ULL >> 32)
-#include <uthash.h>
 
-#include "container.h"
 #include "detached.h"
 
 #define FILEID_KERNFS 0xfe /* linux/exportfs.h: a file handle that is the 64-bit id */
-#define PATH_CNT_MAX 4096
 
 struct kernfs_handle {
 	struct file_handle head;
@@ -129,35 +125,7 @@ int cgroup2_lookup(const char *path, uint64_t *id, uint32_t *level)
 	return err;
 }
 
-struct cgroup_path {
-	uint64_t id;
-	struct cgroup_names names;
-	char container[CONTAINER_MAX];
-	UT_hash_handle hh;
-};
-
-struct cgroup_paths {
-	int root;
-	struct cgroup_path *table;
-};
-
-int cgroup_paths_new(struct cgroup_paths **out)
-{
-	*out = calloc(1, sizeof(**out));
-	if (!*out)
-		return -ENOMEM;
-	(*out)->root = cgroup2_open_root(); /* without it no path can be had, and none is */
-	return 0;
-}
-
-static void path_remove(struct cgroup_paths *p, struct cgroup_path *c)
-{
-	HASH_DEL(p->table, c);
-	free((char *)c->names.path.ptr);
-	free(c);
-}
-
-static char *path_by_id(int root, uint64_t id)
+char *cgroup2_path(int root, uint64_t id)
 {
 	struct kernfs_handle h = {
 		.head = { .handle_bytes = sizeof(id), .handle_type = FILEID_KERNFS },
@@ -174,48 +142,80 @@ static char *path_by_id(int root, uint64_t id)
 	return path;
 }
 
-static void names_find(struct cgroup_path *c, int root)
-{
-	struct cgroup_names *n = &c->names;
+/* --- all of them ------------------------------------------------------------------------------ */
 
-	n->path.ptr = path_by_id(root, c->id);
-	if (!n->path.ptr)
-		return;
-	n->path.len = strlen(n->path.ptr);
-	n->container.len = container_id(n->path.ptr, c->container);
-	n->container.ptr = c->container;
+struct walk {
+	cgroup2_fn fn;
+	void *ctx;
+	char path[PATH_MAX];
+};
+
+static int walk_below(struct walk *w, int fd, size_t len);
+
+/* One whose path is @len bytes of w->path; @above is the directory that has it as @name. */
+static int walk_one(struct walk *w, int above, const char *name, size_t len)
+{
+	struct stat st;
+	int err, fd;
+
+	if (fstatat(above, name, &st, AT_SYMLINK_NOFOLLOW))
+		return 0; /* it has just gone */
+	_Static_assert(sizeof(st.st_ino) == sizeof(uint64_t), "the inode is the id");
+	err = w->fn(w->ctx, st.st_ino, (struct str){ w->path, len });
+	/* kernfs counts directories as links: not to read those without any saves 95 of 122 ms, of 10 000 */
+	if (err || st.st_nlink <= 2)
+		return err;
+	fd = openat(above, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	return fd < 0 ? 0 : walk_below(w, fd, len);
 }
 
-const struct cgroup_names *cgroup_paths_get(struct cgroup_paths *p, uint64_t id)
+static int walk_entry(struct walk *w, int above, const struct dirent *e, size_t len)
 {
-	static const struct cgroup_names none;
-	struct cgroup_path *c = NULL;
+	size_t name_len = strlen(e->d_name);
 
-	if (!id || p->root < 0)
-		return &none;
-	HASH_FIND(hh, p->table, &id, sizeof(id), c);
-	if (c)
-		return &c->names;
-	c = calloc(1, sizeof(*c));
-	if (!c)
-		return &none;
-	c->id = id;
-	names_find(c, p->root); /* that there is none is remembered too: a removed one stays away */
-	if (HASH_COUNT(p->table) >= PATH_CNT_MAX)
-		path_remove(p, p->table);
-	HASH_ADD(hh, p->table, id, sizeof(id), c);
-	return &c->names;
+	if (e->d_type != DT_DIR || !strcmp(e->d_name, ".") || !strcmp(e->d_name, "..") ||
+	    len + 1 + name_len >= sizeof(w->path))
+		return 0;
+	w->path[len] = '/';
+	memcpy(w->path + len + 1, e->d_name, name_len + 1);
+	return walk_one(w, above, e->d_name, len + 1 + name_len);
 }
 
-void cgroup_paths_free(struct cgroup_paths *p)
+/* Takes @fd. */
+static int walk_below(struct walk *w, int fd, size_t len)
 {
-	struct cgroup_path *c, *next;
+	DIR *dir = fdopendir(fd);
+	struct dirent *e;
+	int err = 0;
 
-	if (!p)
-		return;
-	HASH_ITER(hh, p->table, c, next)
-		path_remove(p, c);
-	if (p->root >= 0)
-		close(p->root);
-	free(p);
+	if (!dir) {
+		close(fd);
+		return 0;
+	}
+	while (!err && (e = readdir(dir)))
+		err = walk_entry(w, fd, e, len);
+	closedir(dir);
+	return err;
+}
+
+int cgroup2_walk(cgroup2_fn fn, void *ctx)
+{
+	struct walk w = { .fn = fn, .ctx = ctx };
+	int root = cgroup2_open_root();
+	struct stat st;
+	int err;
+
+	if (root < 0)
+		return root;
+	if (fstat(root, &st)) {
+		err = -errno;
+		close(root);
+		return err;
+	}
+	err = fn(ctx, st.st_ino, STR("/"));
+	if (err) {
+		close(root);
+		return err;
+	}
+	return walk_below(&w, root, 0);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* The cgroup v2 hierarchy: its root, and paths by id. */
+/* The cgroup v2 hierarchy: its root, all that is in it, and paths by id. */
 #ifndef CONNSNOOP_CGROUP2_H
 #define CONNSNOOP_CGROUP2_H
 
@@ -19,16 +19,14 @@ int cgroup2_open_root(void);
  */
 int cgroup2_lookup(const char *path, uint64_t *id, uint32_t *level);
 
-struct cgroup_names {
-	struct str path;      /* beginning with '/', relative to the root */
-	struct str container; /* the id in that path */
-};
+/* The path of a cgroup below the open @root, the caller's to free(); NULL: it has gone, or may not be known. */
+char *cgroup2_path(int root, uint64_t id);
 
-/* Paths of cgroups by id, remembered. Not for use by several threads. */
-struct cgroup_paths;
-int cgroup_paths_new(struct cgroup_paths **out);
-/* Empty when they cannot be had. Valid until the next call. */
-const struct cgroup_names *cgroup_paths_get(struct cgroup_paths *p, uint64_t id);
-void cgroup_paths_free(struct cgroup_paths *p);
+/*
+ * Calls @fn for each cgroup that is there, each before those in it, until one call is not 0. One that is made
+ * or removed meanwhile may be missed. The result of @fn, or -errno without cgroup v2.
+ */
+typedef int (*cgroup2_fn)(void *ctx, uint64_t id, struct str path);
+int cgroup2_walk(cgroup2_fn fn, void *ctx);
 
 #endif

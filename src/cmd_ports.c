@@ -111,6 +111,8 @@ static int on_record(void *ctx, const void *record, size_t size)
 		return 0;
 	if (e->kind == RECORD_EXE)
 		resolver_add_exe(c->resolver, record, size);
+	else if (e->kind == RECORD_CGROUP)
+		resolver_add_cgroup(c->resolver, record, size);
 	else if (e->kind == RECORD_HOLDER)
 		resolver_add_holder(c->resolver, record, size);
 	else if (e->kind == EVENT_EXISTING && size >= sizeof(*e))
@@ -188,6 +190,7 @@ static int watch_begin(struct cmd *c)
 	opts.command = COMMAND_TRACE;
 	opts.command_argv = NULL;
 	opts.latency_ms = 0;
+	opts.cgroups |= opts.csv || opts.markdown; /* TABLE_COLUMNS */
 	if (!c->opts->follow_ports)
 		ports_keep_closed(c->ports);
 	err = tracer__open(&c->tracer, &opts, on_record, c);

@@ -81,6 +81,10 @@ static int on_record(void *ctx, const void *record, size_t size)
 		resolver_add_exe(t->resolver, record, size);
 		return 0;
 	}
+	if (e->kind == RECORD_CGROUP) {
+		resolver_add_cgroup(t->resolver, record, size);
+		return 0;
+	}
 	if (e->kind == RECORD_SWEEP) {
 		t->sweep_ns = 0;
 		return 0;

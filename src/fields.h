@@ -56,7 +56,7 @@ enum field_from {
 #define FIELD_KEPT 16384
 
 #define FIELD_KEY_MAX 24
-#define FIELD_CNT_MAX 64
+#define FIELD_CNT_MAX 80
 
 struct field {
 	const char *name;
@@ -106,6 +106,13 @@ static inline uint64_t field_number(const struct field *f, const struct event *e
 
 	memcpy(&n, (const char *)e + f->offset, sizeof(n));
 	return n & f->mask;
+}
+
+/* Does it show the owner's cgroup, or what its path tells? */
+static inline bool field_is_of_cgroup(const struct field *f)
+{
+	return f->from == FROM_LINE && f->offset >= offsetof(struct line, cgroup) &&
+	       f->offset <= offsetof(struct line, unit);
 }
 
 static inline const struct str *field_line_str(const struct field *f, const struct line *l)

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * What the tracer hooks into, and the ways to do it: one table. Which way is taken is decided hook
- * by hook, by what really loads and attaches. Pure: only names of programs, no libbpf.
+ * What the tracer hooks into, and the ways to do it: one table. Pure: only names of programs, no libbpf.
  */
 #ifndef CONNSNOOP_HOOKS_H
 #define CONNSNOOP_HOOKS_H
@@ -40,6 +39,7 @@ enum hook_id {
 	HOOK_LIST_FILES,
 	HOOK_LIST_TABLES,
 	HOOK_TREE,
+	HOOK_CGROUP,
 	HOOK_CNT,
 };
 
@@ -55,7 +55,8 @@ struct hook {
 	const char *name;
 	uint32_t events;  /* 1 << enum event_kind: some of these are missing without it */
 	const char *lost; /* what else is missing without it, NULL: nothing */
-	enum event_kind missed_kind; /* what a skipped run of its program counts as */
+	enum event_kind
+		missed_kind; /* what a skipped run of its program counts as, EVENT_KIND_CNT: as none */
 	const char
 		*missed_by; /* only if this one skips it: others stand in for the rest; NULL: any */
 	bool required;	    /* if it is wanted, there is no trace without it */
@@ -64,38 +65,7 @@ struct hook {
 
 extern const struct hook hooks[HOOK_CNT];
 
-/* What is asked for, and what is known to fail: the choice follows. */
-struct plan {
-	enum backend backend; /* only its ways; BACKEND_AUTO: all */
-	bool wanted[HOOK_CNT];
-	int errors[HOOK_CNT]
-		  [WAY_CNT_MAX]; /* negative: why a way has failed; 0: not known to fail */
-};
-
 bool way_is_allowed(const struct way *way, enum backend backend);
 bool way_has(const struct way *way, const char *program);
-
-/* Ask for every hook that serves the wanted events (1 << enum event_kind) of these protocols. */
-void plan_init(struct plan *plan, uint32_t events, bool tcp, bool udp, enum backend backend);
-
-/*
- * The program @name could not be had: give up every way that needs it, and, when the error says that
- * its whole kind is not to be had here, every way of the same backend. Returns how many ways were
- * given up.
- */
-int plan_fail(struct plan *plan, const char *name, int error);
-
-/* Which kind of event is lost when the kernel skips a run of this program; -1: none. */
-int plan_missed_kind(const struct plan *plan, const char *program);
-
-/* Give up every way of a backend. */
-void plan_fail_backend(struct plan *plan, enum backend bad, int error);
-
-/* The best way that is left; NULL: none, or the hook is not wanted. */
-const struct way *plan_way(const struct plan *plan, enum hook_id hook);
-bool plan_uses(const struct plan *plan, const char *program);
-/* Is something read from the exits of system calls? */
-bool plan_is_by_syscall(const struct plan *plan);
-bool plan_has_backend(const struct plan *plan, enum backend backend);
 
 #endif

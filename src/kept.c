@@ -8,18 +8,17 @@
 
 #include "event.h"
 
-#define PLACE_BITS 8 /* 220 KiB, of which only what is used is there */
+#define PLACE_BITS 8 /* 272 KiB, of which only what is used is there */
 #define STRINGS_MAX 256
-#define TEXT_MAX 512
+#define TEXT_MAX 768
 
 struct entry {
 	struct owner owner;
 	uint32_t netns;
 	uint16_t exe_len;
 	uint16_t cgroup_len;
-	uint16_t container_len;
 	uint16_t text_len;	   /* 0: the entry is empty */
-	char strings[STRINGS_MAX]; /* exe, cgroup, container */
+	char strings[STRINGS_MAX]; /* exe, cgroup: what is in its path follows from it */
 	char text[TEXT_MAX];
 };
 
@@ -50,13 +49,11 @@ static bool begins(const char *strings, struct str s)
 
 static bool is_same(const struct entry *e, const struct line *l)
 {
-	const char *exe = e->strings, *cgroup = exe + e->exe_len,
-		   *container = cgroup + e->cgroup_len;
+	const char *exe = e->strings, *cgroup = exe + e->exe_len;
 
 	return e->text_len && !memcmp(&e->owner, &l->e->owner, sizeof(e->owner)) &&
 	       e->netns == l->e->netns && e->exe_len == l->exe.len &&
-	       e->cgroup_len == l->cgroup.len && e->container_len == l->container.len &&
-	       begins(exe, l->exe) && begins(cgroup, l->cgroup) && begins(container, l->container);
+	       e->cgroup_len == l->cgroup.len && begins(exe, l->exe) && begins(cgroup, l->cgroup);
 }
 
 struct str kept_get(const struct kept *k, const struct line *l)
@@ -78,16 +75,14 @@ void kept_add(struct kept *k, const struct line *l, struct str text)
 	struct entry *e = &k->entries[place_of(&l->e->owner)];
 	char *p = e->strings;
 
-	if (text.len > TEXT_MAX || l->exe.len + l->cgroup.len + l->container.len > STRINGS_MAX)
+	if (text.len > TEXT_MAX || l->exe.len + l->cgroup.len > STRINGS_MAX)
 		return;
 	e->owner = l->e->owner;
 	e->netns = l->e->netns;
 	e->exe_len = l->exe.len;
 	e->cgroup_len = l->cgroup.len;
-	e->container_len = l->container.len;
 	p = add_string(p, l->exe);
-	p = add_string(p, l->cgroup);
-	add_string(p, l->container);
+	add_string(p, l->cgroup);
 	memcpy(e->text, text.ptr, text.len);
 	e->text_len = text.len;
 }

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
  * What a format has made of the fields that depend on the owner alone, by all that they depend on,
- * which is compared in full: a process may take another name, user or cgroup at any time. Of a
- * bounded size; the latest owner takes the place of another.
+ * which is compared in full: a process may take another name, user or cgroup at any time. What is read
+ * from the path of the cgroup follows from that. Of a bounded size; the latest owner takes the place of
+ * another.
  */
 #ifndef CONNSNOOP_KEPT_H
 #define CONNSNOOP_KEPT_H

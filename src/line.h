@@ -38,8 +38,11 @@ struct line {
 	/* The paths, none when the format does not want them. */
 	struct str exe;	      /* of the owner's executable */
 	struct str cgroup;    /* in the v2 hierarchy, beginning with '/' */
-	struct str container; /* the id in that path */
-	struct str lservice;  /* service names of the two ports, none with -n */
+	struct str container; /* what is in that path: see container.h */
+	struct str runtime;
+	struct str pod;
+	struct str unit;
+	struct str lservice; /* service names of the two ports, none with -n */
 	struct str rservice;
 	struct str rname; /* of the remote address */
 	/* existing: the processes that hold it, when they are several; the owner is the first */
@@ -60,7 +63,8 @@ struct line {
 static inline size_t line_strings(const struct line *l)
 {
 	return l->exe.len + (l->port ? l->port->was.len : 0) + l->cgroup.len + l->container.len +
-	       2 * l->lservice.len + 2 * l->rservice.len + 2 * l->user.len + 2 * l->rname.len +
+	       l->runtime.len + l->pod.len + l->unit.len + 2 * l->lservice.len +
+	       2 * l->rservice.len + 2 * l->user.len + 2 * l->rname.len +
 	       l->holder_cnt * HOLDER_STRING;
 }
 

@@ -8,10 +8,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "columns.h"
+#include "fields.h"
 #include "log.h"
 #include "opts_table.h"
 #include "tally.h"
-#include "text.h"
 #include "user.h"
 
 #define ROW_MAX 64
@@ -204,13 +205,19 @@ static void drop_full_pair(struct filters *f, uint32_t pair)
 }
 
 /* With --json nobody else would look at them. */
-static int check_columns(const char *columns)
+static int check_columns(struct opts *o)
 {
-	struct text *t = text_new(columns, false);
+	struct column_name *columns;
+	size_t cnt;
 
-	if (!t)
+	o->cgroups = o->json;
+	if (!o->columns)
+		return 0;
+	if (columns_find(o->columns, &columns, &cnt))
 		return -1; /* it said why */
-	text_free(t);
+	for (size_t i = 0; i < cnt; i++)
+		o->cgroups |= columns[i].field && field_is_of_cgroup(columns[i].field);
+	free(columns);
 	return 0;
 }
 
@@ -291,7 +298,7 @@ static int finish(struct opt_ctx *c)
 	drop_full_pair(&o->filters, FILTER_IPV4 | FILTER_IPV6);
 	drop_full_pair(&o->filters, FILTER_IN | FILTER_OUT);
 
-	if (o->columns && check_columns(o->columns) < 0)
+	if (check_columns(o) < 0)
 		return -1;
 
 	if (o->json + o->csv + o->markdown > 1) {

@@ -52,6 +52,7 @@ struct opts {
 	enum color color;
 	char *output;  /* file, NULL: stdout */
 	char *columns; /* --columns as given, NULL: the default */
+	bool cgroups;  /* lines show the owner's cgroup, or what its path tells */
 
 	char **command_argv; /* behind "--", of main()'s argv; NULL: no command to run */
 	struct user *run_as; /* --as: whose process it becomes, NULL: the caller's */

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "cgroup2.h"
+#include "cgroup_paths.h"
 #include "clock.h"
 #include "exes.h"
 #include "holders.h"
@@ -90,6 +90,14 @@ void resolver_add_exe(struct resolver *r, const struct exe_record *record, size_
 		log_debug("a record of an executable is lost: %s", strerror(-err));
 }
 
+void resolver_add_cgroup(struct resolver *r, const struct cgroup_record *record, size_t size)
+{
+	int err = r->no_paths ? 0 : cgroup_paths_add(r->cgroups, record, size);
+
+	if (err)
+		log_debug("a record of a cgroup is lost: %s", strerror(-err));
+}
+
 void resolver_add_holder(struct resolver *r, const struct holder_record *record, size_t size)
 {
 	int err = holders_add(r->holders, record, size);
@@ -110,6 +118,9 @@ static void find_paths(struct resolver *r, const struct owner *o, struct line *l
 	l->exe = exes_get(r->exes, o->exe_key);
 	l->cgroup = cgroup->path;
 	l->container = cgroup->container;
+	l->runtime = cgroup->runtime;
+	l->pod = cgroup->pod;
+	l->unit = cgroup->unit;
 }
 
 /*

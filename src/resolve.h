@@ -9,6 +9,7 @@
 
 #include "line.h"
 
+struct cgroup_record;
 struct exe_record;
 struct holder_record;
 struct resolver;
@@ -27,6 +28,9 @@ uint64_t resolver_utc(const struct resolver *r, uint64_t monotonic_ns);
 
 /* A record with the path of an executable, for the events that come after it. */
 void resolver_add_exe(struct resolver *r, const struct exe_record *record, size_t size);
+
+/* The same of a cgroup. */
+void resolver_add_cgroup(struct resolver *r, const struct cgroup_record *record, size_t size);
 
 /* A further process that holds a socket, for its line. */
 void resolver_add_holder(struct resolver *r, const struct holder_record *record, size_t size);

@@ -24,7 +24,9 @@ static const char *const passing[] = {
 };
 
 /* Who has it. */
-static const char *const of_owner[] = { "uid", "comm", "exe", "cgroup", "container", "user" };
+static const char *const of_owner[] = {
+	"uid", "comm", "exe", "cgroup", "container", "runtime", "pod", "unit", "user",
+};
 
 static bool is_in(const char *const *names, size_t cnt, const char *name)
 {
@@ -44,6 +46,10 @@ bool rule_is_numbered(const char *field, const char *s)
 	if (!strcmp(field, "cgroup"))
 		return strstr(s, ".scope") || strstr(s, "/session-") || strstr(s, "/docker/") ||
 		       strstr(s, "/kubepods");
+	if (!strcmp(field, "unit"))
+		return strstr(s, ".scope");
+	if (!strcmp(field, "pod"))
+		return true;
 	if (strcmp(field, "container") != 0)
 		return false;
 	len = strlen(s);
@@ -300,7 +306,8 @@ static struct str string_of(const struct rule *r, const char *name)
 
 struct str rule_owner(const struct rule *r)
 {
-	static const char *const names[] = { "exe", "comm", "user", "cgroup", "container" };
+	static const char *const names[] = { "exe",  "comm",	  "user", "cgroup",
+					     "unit", "container", "pod",  "runtime" };
 	struct str s = STR("");
 
 	for (size_t i = 0; i < ARRAY_SIZE(names) && !s.len; i++)
@@ -361,6 +368,9 @@ void rule_as_line(const struct rule *r, struct event *e, struct port_facts *fact
 		.exe = string_of(r, "exe"),
 		.cgroup = string_of(r, "cgroup"),
 		.container = string_of(r, "container"),
+		.runtime = string_of(r, "runtime"),
+		.pod = string_of(r, "pod"),
+		.unit = string_of(r, "unit"),
 		.user = string_of(r, "user"),
 		.lservice = string_of(r, "lservice"),
 		.rservice = string_of(r, "rservice"),

@@ -41,7 +41,7 @@ void rule_free(struct rule *r);
  */
 bool rule_matches(const struct rule *r, const struct line *l, enum rule_part part);
 
-/* Is this value of that field, a cgroup or a container, one that is numbered anew each time? */
+/* Is this value of that field, of the cgroup or what its path tells, one that is numbered anew each time? */
 bool rule_is_numbered(const char *field, const char *s);
 
 #endif

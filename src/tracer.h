@@ -8,7 +8,7 @@
 #include <stdio.h>
 
 #include "account.h"
-#include "hooks.h"
+#include "plan.h"
 
 struct tracer;
 

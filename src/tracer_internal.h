@@ -7,7 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "hooks.h"
+#include "plan.h"
 #include "tracer.h"
 #include "tracer_features.h"
 
@@ -52,6 +52,9 @@ int tracer_configure(struct tracer *t, const struct opts *opts);
 
 /* -v: of each program that is loaded its size, and how much the verifier had to do (0 before 5.16). */
 void tracer_log_programs(const struct tracer *t);
+
+/* Tell the paths of the cgroups that are there already, as the kernel does those of new ones. */
+void tracer_tell_cgroups(struct tracer *t);
 
 /* Before loading: what the plan asks of the tree of processes. 0 or -errno. */
 int tracer_tree_configure(struct tracer *t);

@@ -105,26 +105,37 @@ static bool is_iterator(const struct bpf_program *p)
 	return !strncmp(bpf_program__section_name(p), "iter/", 5);
 }
 
+static int attach(struct tracer *t, struct bpf_program *p)
+{
+	struct bpf_link *link;
+	int err;
+
+	if (!bpf_program__autoload(p) || is_iterator(p))
+		return 0;
+	link = attach_one(t, p);
+	if (!link) {
+		err = -errno;
+		snprintf(failed_program, sizeof(failed_program), "%s", bpf_program__name(p));
+		return err;
+	}
+	t->links[t->link_cnt++] = link;
+	return 0;
+}
+
+/*
+ * First what sees cgroups being made, then a look at those that are there, then all else: so the cgroup of
+ * whatever will be traced is known, however short it lives.
+ */
 static int attach_all(struct tracer *t)
 {
-	struct bpf_program *p;
+	struct bpf_program *first = t->skel->progs.cgroup_mkdir_raw, *p;
+	int err = attach(t, first);
 
-	bpf_object__for_each_program(p, t->skel->obj) {
-		struct bpf_link *link;
-
-		if (!bpf_program__autoload(p) || is_iterator(p))
-			continue;
-		link = attach_one(t, p);
-		if (!link) {
-			int err = -errno;
-
-			snprintf(failed_program, sizeof(failed_program), "%s",
-				 bpf_program__name(p));
-			return err;
-		}
-		t->links[t->link_cnt++] = link;
-	}
-	return 0;
+	if (!err && plan_way(&t->plan, HOOK_CGROUP))
+		tracer_tell_cgroups(t);
+	bpf_object__for_each_program(p, t->skel->obj)
+		err = err ?: p == first ? 0 : attach(t, p);
+	return err;
 }
 
 void tracer_unload(struct tracer *t)
@@ -320,6 +331,7 @@ int tracer_load(struct tracer *t, const struct opts *opts)
 	t->plan.wanted[HOOK_LIST_FILES] = t->plan.wanted[HOOK_LIST_TABLES] = list;
 	t->plan.wanted[HOOK_SCAN_FILES] = !list; /* for the owners, even if nothing is printed */
 	t->plan.wanted[HOOK_TREE] = opts->filters.set & FILTER_TREE;
+	t->plan.wanted[HOOK_CGROUP] = !list && opts->cgroups;
 	if (!t->features.kprobes)
 		plan_fail_backend(&t->plan, BACKEND_KPROBE, -ENOENT);
 	if (t->features.fentry_error)

@@ -99,6 +99,10 @@ CASES = {
         'connect() and nothing sent',
         'idle and closed',
     ]),
+    'names': ('Names', [
+        'cgroup that is removed before the line is printed',
+        'container, pod and unit by the cgroup',
+    ]),
     'existing': ('What was there before', [
         'TCP and UDP sockets of every namespace, with owner, state and totals',
         'neither gap nor double',

@@ -34,6 +34,8 @@ IN_EVERY_VM = {
         'test_udp_flow_of_an_old_socket', 'test_while_sockets_come_and_go', 'test_filter[pid and port]'},
     'test_filter_state.py': {'test_no_state[port]', 'test_no_state[pid]'},
     'test_udp_flows.py': {'test_many_peers'},
+    'test_cgroups.py': {'test_cgroup', 'test_short_lived', 'test_older_than_the_trace', 'test_version_1',
+                        'test_names[docker]', 'test_long_path[239]', 'test_long_path[1022]'},
     'test_ports.py': {
         'test_rows', 'test_bound_to_a_device', 'test_connections', 'test_one_row_and_all_its_owners',
         'test_two_namespaces', 'test_watch', 'test_watch_misses_nothing_between', 'test_udp_watch', 'test_outbound',

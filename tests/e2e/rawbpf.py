@@ -2,6 +2,7 @@
 import contextlib
 import ctypes
 import glob
+import mmap
 import os
 import platform
 import re
@@ -15,7 +16,7 @@ MAP_LOOKUP_ELEM, MAP_GET_NEXT_KEY, PROG_LOAD, PROG_ATTACH = 1, 4, 5, 8
 MAP_GET_FD_BY_ID, OBJ_GET_INFO_BY_FD = 14, 15
 PROG_TYPE_CGROUP_SOCK_ADDR = 18
 INET4_CONNECT, INET6_CONNECT = 10, 11
-HASH, LRU_HASH, SK_STORAGE = 1, 9, 24
+HASH, LRU_HASH, SK_STORAGE, RINGBUF = 1, 9, 24, 27
 RETURN_0 = bytes.fromhex('b700000000000000' '9500000000000000')
 
 
@@ -75,6 +76,12 @@ class Map:
 
     def __exit__(self, *_):
         os.close(self.fd)
+
+    def bytes_sent(self):
+        """Of a ring buffer: all that was ever reserved in it."""
+        page = mmap.PAGESIZE
+        with mmap.mmap(self.fd, page, mmap.MAP_SHARED, mmap.PROT_READ, offset=page) as positions:
+            return struct.unpack_from('Q', positions)[0]
 
     def keys(self):
         key, following = None, ctypes.create_string_buffer(self.key_size)

@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from sockets import (Cgroup, Pair, Process, cgroup2_root, cgroup_of, cookie, do_close, do_connect,
+from sockets import (Pair, Process, cgroup_of, cookie, do_close, do_connect,
                      do_listen, listen_on, netns_of, parent_of, port_of, run, tcp_socket,
                      udp_socket)
 from tracing import pick
@@ -32,18 +32,6 @@ def server():
     server = Server()
     yield server
     server.end()
-
-
-@pytest.fixture
-def cgroup():
-    if not cgroup2_root():
-        pytest.skip('no cgroup v2 here')
-    try:
-        group = Cgroup(f'connsnoop-e2e-{os.getpid()}')
-    except OSError as error:
-        pytest.skip(f'no cgroup can be made: {error}')
-    yield group
-    group.close()
 
 
 def test_process(trace, server):
@@ -90,45 +78,6 @@ def test_another_executable(trace, server, tmp_path):
     event = trace.wait_for(event='connect', exe=str(python))
     assert event['rport'] == server.port
     assert event['comm'] == 'a strange näme'.encode()[:15].decode()
-
-
-def test_cgroup(trace, server, cgroup):
-    with Process(b'in-a-cgroup', cgroup=cgroup) as client:
-        client_id, _ = client.call(do_connect, '127.0.0.1', server.port)
-        client.call(do_close, 'client')
-        wanted = cgroup_of(client.pid)
-    assert wanted.endswith(cgroup.relative)
-    server.end()
-    for kind in KINDS:
-        event = trace.wait_for(event=kind, id=client_id)
-        assert event['cgroup'] == wanted
-        assert 'container' not in event
-
-
-CONTAINER = '0123456789abcdef' * 4
-
-
-def test_container(trace, server, cgroup):
-    """The cgroup's path names a container, as docker makes them."""
-    inner = Cgroup(f'{cgroup.relative[1:]}/docker-{CONTAINER}.scope')
-    with Process(b'in-a-container', cgroup=inner) as client:
-        client_id, _ = client.call(do_connect, '127.0.0.1', server.port)
-        event = trace.wait_for(event='connect', id=client_id)
-        assert CONTAINER.startswith(event['container'])
-        assert event['cgroup'].endswith(inner.relative)
-    inner.close()
-
-
-def test_cgroup_that_is_gone(trace, server):
-    """Made, used and removed before anybody reads the events."""
-    if not cgroup2_root():
-        pytest.skip('no cgroup v2 here')
-    group = Cgroup(f'connsnoop-e2e-{os.getpid()}-gone')
-    with Process(b'in-a-cgroup', cgroup=group) as client:
-        client_id, _ = client.call(do_connect, '127.0.0.1', server.port)
-    group.close()
-    # the path may not be had any more; a wrong one must not be made up
-    assert trace.wait_for(event='connect', id=client_id).get('cgroup') in (None, group.relative)
 
 
 def test_netns(trace, netns):

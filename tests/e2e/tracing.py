@@ -27,7 +27,7 @@ OPEN = {'established', 'accept', 'close'}
 
 FIELDS = {name: (kind, SOCKET_EVENTS) for kind, names in {
     int: 'ipv id pid tid ppid uid netns lport rport',
-    str: 'proto comm exe cgroup container attr laddr raddr lclass rclass lservice rservice lorigin '
+    str: 'proto comm exe cgroup container runtime pod unit attr laddr raddr lclass rclass lservice rservice lorigin '
          'rname direction service',
     bool: 'mapped mptcp',
 }.items() for name in names.split()}

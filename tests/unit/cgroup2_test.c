@@ -62,50 +62,78 @@ static void test_lookup_missing(void **state)
 	assert_int_equal(cgroup2_lookup("/usr/bin", &id, &level), -ENOENT);
 }
 
-static void test_paths(void **state)
+static void test_path_of_root(void **state)
 {
-	struct cgroup_paths *p;
-	struct str path;
+	int root = cgroup2_open_root();
 	uint64_t id;
 	uint32_t level;
+	char *path;
 
 	if (!need_root(state))
 		skip();
 	assert_int_equal(cgroup2_lookup("/", &id, &level), 0);
-	assert_int_equal(cgroup_paths_new(&p), 0);
-	path = cgroup_paths_get(p, id)->path;
-	if (path.len) { /* file handles need more privilege than opening */
-		assert_int_equal(path.len, 1);
-		assert_string_equal(path.ptr, "/");
-		assert_ptr_equal(cgroup_paths_get(p, id)->path.ptr, path.ptr);
-		assert_int_equal(cgroup_paths_get(p, id)->container.len, 0);
-	}
-	assert_int_equal(cgroup_paths_get(p, 0)->path.len, 0);
-	assert_int_equal(cgroup_paths_get(p, UINT64_MAX)->path.len, 0);
-	assert_int_equal(cgroup_paths_get(p, UINT64_MAX)->path.len, 0); /* remembered */
-	cgroup_paths_free(p);
+	path = cgroup2_path(root, id);
+	if (path) /* file handles need more privilege than opening */
+		assert_string_equal(path, "/");
+	free(path);
+	assert_null(cgroup2_path(root, UINT64_MAX));
+	close(root);
 }
 
-/* More unknown ids than are remembered. */
-static void test_paths_bounded(void **state)
-{
-	struct cgroup_paths *p;
+struct seen {
+	size_t cnt;
+	size_t wrong; /* not what a lookup of the path says */
+	size_t lost;  /* in none that was seen before */
+	size_t stop_at;
+	char last[PATH_MAX];
+};
 
-	(void)state;
-	assert_int_equal(cgroup_paths_new(&p), 0);
-	for (uint64_t id = 1ull << 60; id < (1ull << 60) + PATH_CNT_MAX + 100; id++)
-		assert_int_equal(cgroup_paths_get(p, id)->path.len, 0);
-	assert_true(HASH_COUNT(p->table) <= PATH_CNT_MAX);
-	cgroup_paths_free(p);
-	cgroup_paths_free(NULL);
+static bool is_below_one_seen(const struct seen *s, const char *path)
+{
+	size_t len = strrchr(path, '/') - path;
+
+	/* depth first: what it is in is the last, or the last is in what that is in, too */
+	return !len || (!strncmp(path, s->last, len) && (!s->last[len] || s->last[len] == '/'));
+}
+
+static int see(void *ctx, uint64_t id, struct str path)
+{
+	struct seen *s = ctx;
+	uint64_t by_path;
+	uint32_t level;
+
+	assert_int_equal(path.ptr[path.len], 0);
+	if (!cgroup2_lookup(path.ptr, &by_path, &level)) /* else it has gone */
+		s->wrong += by_path != id;
+	s->lost += !is_below_one_seen(s, path.ptr);
+	strcpy(s->last, path.ptr);
+	return ++s->cnt == s->stop_at ? -EINTR : 0;
+}
+
+static void test_walk(void **state)
+{
+	struct seen s = { .stop_at = 300 };
+	int err;
+
+	if (!need_root(state))
+		skip();
+	err = cgroup2_walk(see, &s);
+	assert_int_equal(err, s.cnt == s.stop_at ? -EINTR : 0);
+	assert_true(s.cnt >= 1);
+	assert_int_equal(s.wrong, 0);
+	assert_int_equal(s.lost, 0);
+	s = (struct seen){ .stop_at = 1 };
+	assert_int_equal(cgroup2_walk(see, &s), -EINTR);
+	assert_int_equal(s.cnt, 1);
+	assert_string_equal(s.last, "/");
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_depth),	       cmocka_unit_test(test_lookup_root),
-		cmocka_unit_test(test_lookup_missing), cmocka_unit_test(test_paths),
-		cmocka_unit_test(test_paths_bounded),
+		cmocka_unit_test(test_lookup_missing), cmocka_unit_test(test_path_of_root),
+		cmocka_unit_test(test_walk),
 	};
 
 	return cmocka_run_group_tests_name("cgroup2", tests, NULL, NULL);

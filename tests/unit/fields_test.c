@@ -76,6 +76,9 @@ static void test_every_field_is_produced(void **state)
 		if (kind != EVENT_LOST)
 			s.e->flags |= EVENT_F_MAPPED | EVENT_F_MPTCP;
 		s.line.container = STR("web");
+		s.line.runtime = STR("lxc");
+		s.line.pod = STR("1234abcd-12ab-34cd-56ef-1234567890ab");
+		s.line.unit = STR("app.service");
 		s.line.rname = STR("example.org");
 		note_fields(&s.line, seen);
 		if (kind == EVENT_EXISTING) { /* a listener has others than a connection */

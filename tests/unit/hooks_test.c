@@ -9,7 +9,7 @@
 #include <errno.h>
 #include <string.h>
 
-#include "hooks.h"
+#include "plan.h"
 
 #define ENOTSUPP 524
 #define ALL (~0u)
@@ -33,7 +33,7 @@ static void test_table_is_whole(void **state)
 	for (int i = 0; i < HOOK_CNT; i++) {
 		assert_non_null(hooks[i].name);
 		assert_non_null(hooks[i].ways[0].where);
-		assert_in_range(hooks[i].missed_kind, 0, EVENT_KIND_CNT - 1);
+		assert_in_range(hooks[i].missed_kind, 0, EVENT_KIND_CNT);
 		assert_true(!hooks[i].events || hooks[i].events & 1u << hooks[i].missed_kind);
 		assert_int_equal(hooks[i].events >> EVENT_KIND_CNT, 0);
 		for (int j = 0; j < i; j++)
@@ -111,6 +111,7 @@ static void test_only_what_is_wanted(void **state)
 	plan_init(&plan, ALL, true, true, BACKEND_AUTO);
 	assert_false(plan.wanted[HOOK_TREE]); /* every fork of the machine: only for a program */
 	assert_false(plan.wanted[HOOK_LIST_FILES] || plan.wanted[HOOK_LIST_TABLES]);
+	assert_false(plan.wanted[HOOK_CGROUP]);
 }
 
 /* A skipped run is a loss of the hook's kind of event, unless another program stands in. */
@@ -123,6 +124,8 @@ static void test_missed(void **state)
 	assert_int_equal(plan_missed_kind(&plan, "sched_process_fork_again_tp"), EVENT_CONNECT);
 	assert_int_equal(plan_missed_kind(&plan, "sched_process_fork_tp"), -1);
 	assert_int_equal(plan_missed_kind(&plan, "sched_process_exit_tp"), -1);
+	plan.wanted[HOOK_CGROUP] = true;
+	assert_int_equal(plan_missed_kind(&plan, "cgroup_mkdir_raw"), -1); /* no event */
 	assert_int_equal(plan_missed_kind(&plan, "no such program"), -1);
 	init(BACKEND_TRACEPOINT);
 	assert_int_equal(plan_missed_kind(&plan, "inet_sock_set_state_tp"), -1);

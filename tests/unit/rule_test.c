@@ -148,6 +148,10 @@ static void test_numbered(void **state)
 	assert_false(rule_is_numbered("container", "0123456789a"));
 	assert_false(rule_is_numbered("container", "0123456789abx"));
 	assert_false(rule_is_numbered("container", ""));
+	assert_true(rule_is_numbered("pod", "1234abcd-12ab-34cd-56ef-1234567890ab"));
+	assert_true(rule_is_numbered("unit", "session-7.scope"));
+	assert_false(rule_is_numbered("unit", "nginx.service"));
+	assert_false(rule_is_numbered("runtime", "docker"));
 	assert_false(rule_is_numbered("comm", "0123456789ab"));
 	assert_false(rule_is_numbered("exe", "/docker/session-1.scope"));
 }
@@ -305,6 +309,7 @@ static void test_as_line(void **state)
 	name(&n,
 	     "{\"proto\":\"tcp\",\"laddr\":\"10.0.0.1\",\"lport\":22,\"comm\":\"sshd\","
 	     "\"exe\":\"/usr/sbin/sshd\",\"cgroup\":\"/a\",\"container\":\"web\",\"user\":\"root\","
+	     "\"runtime\":\"lxc\",\"unit\":\"sshd.service\","
 	     "\"scope\":\"one-interface\",\"lorigin\":\"bound\",\"lservice\":\"ssh\"}");
 	assert_int_equal(n.event.proto, IPPROTO_TCP);
 	assert_int_equal(n.event.lport, 22);
@@ -316,6 +321,8 @@ static void test_as_line(void **state)
 	assert_string_equal(n.line.exe.ptr, "/usr/sbin/sshd");
 	assert_string_equal(n.line.cgroup.ptr, "/a");
 	assert_string_equal(n.line.container.ptr, "web");
+	assert_string_equal(n.line.runtime.ptr, "lxc");
+	assert_string_equal(n.line.unit.ptr, "sshd.service");
 	assert_string_equal(n.line.user.ptr, "root");
 	assert_string_equal(n.line.lservice.ptr, "ssh");
 	assert_string_equal(n.facts.scope, "one-interface");

@@ -408,7 +408,7 @@ static void test_every_column(void **state)
 static void test_unknown_columns(void **state)
 {
 	static const char *const lists[] = { "",    ",",       "pid,",	   ",pid", "pid,,comm",
-					     "pod", "pid,PID", "pid comm", "even", "events" };
+					     "pud", "pid,PID", "pid comm", "even", "events" };
 	static struct capture c;
 
 	(void)state;
