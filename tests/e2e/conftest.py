@@ -14,6 +14,9 @@ from tracing import BACKEND, BINARY, Abilities, Trace
 
 
 def pytest_sessionstart(session):
+    # a shell that runs this in the background has them ignored, and so would all that is started here
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGQUIT, signal.SIG_DFL)
     if os.geteuid() != 0:
         pytest.exit('the end-to-end tests need root', returncode=1)
     if not os.access(BINARY, os.X_OK):

@@ -145,13 +145,14 @@ def test_rows():
 
 def bind_to_loopback(sock, port):
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, b'lo')
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # connections to that port may be in TIME-WAIT
     sock.bind(('0.0.0.0', port))
 
 
 def test_bound_to_a_device():
     """The device narrows the address, in what is open already and in what is opened."""
     with socket.socket() as tcp, socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp, \
-            udp_socket('127.0.0.1', 0) as found:
+            listen_on('0.0.0.0') as found:
         port = port_of(found)
         found.close()
         with Watch('--watch', '-L', str(port)) as watch:
