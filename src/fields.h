@@ -56,7 +56,7 @@ enum field_from {
 #define FIELD_KEPT 16384
 
 #define FIELD_KEY_MAX 24
-#define FIELD_CNT_MAX 64
+#define FIELD_CNT_MAX 72
 
 struct field {
 	const char *name;

@@ -263,6 +263,14 @@ const struct hook hooks[HOOK_CNT] = {
 			    "sched_process_exit_tp", "sched_process_exit_again_tp" }, NULL },
 		},
 	},
+	[HOOK_DNS] = {
+		.name = "dns-answer",
+		.missed_kind = EVENT_CONNECT,
+		.lost = "rname, but of what /etc/hosts names",
+		.ways = {
+			{ BACKEND_AUTO, "cgroup_skb/ingress", { "dns_ingress_cgroup" }, NULL },
+		},
+	},
 };
 /* clang-format on */
 
