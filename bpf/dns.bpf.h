@@ -92,49 +92,44 @@ SUBPROG int dns_put_piece(struct __sk_buff *skb, const struct dns_head *head, __
 	return err;
 }
 
-/*
- * Has this socket asked? Anybody can send a datagram from port 53 to an open port of UDP, or connect from
- * it, and what such a one says is no answer.
- */
-static __always_inline bool dns_has_asked(struct __sk_buff *skb, struct sock *sk,
-					  const struct dns_head *head, __u32 header)
+/* The flow that the datagram belongs to, if such are followed; else NULL. */
+static __always_inline struct flow *dns_flow(struct __sk_buff *skb, __u64 id)
 {
-	struct flow_key key = { .id = head->id, .rport = DNS_PORT };
-	struct flow *flow;
+	struct flow_key key = { .id = id, .rport = DNS_PORT };
 
-	if (head->proto == IPPROTO_TCP) /* a child has its listener's backlog */
-		return !LOAD(sk, sk_max_ack_backlog);
-	if (LOAD(sk, __sk_common.skc_dport) == bpf_htons(DNS_PORT))
-		return true; /* connected, and to who has sent this */
-	if (sock_lorigin(sk) == LORIGIN_DYNAMIC)
-		return true;
-	if (header == sizeof(struct ipv6hdr)) {
+	if (skb->protocol == bpf_htons(ETH_P_IP)) {
+		key.ipv = 4;
+		bpf_skb_load_bytes(skb, __builtin_offsetof(struct iphdr, saddr), key.raddr, 4);
+	} else {
 		key.ipv = 6;
 		bpf_skb_load_bytes(skb, __builtin_offsetof(struct ipv6hdr, saddr), key.raddr,
 				   ADDR_LEN);
 	}
-	if (skb->protocol == bpf_htons(ETH_P_IP)) {
-		key.ipv = 4;
-		__builtin_memset(key.raddr, 0, ADDR_LEN);
-		bpf_skb_load_bytes(skb, __builtin_offsetof(struct iphdr, saddr), key.raddr, 4);
-	}
-	flow = bpf_map_lookup_elem(&flows, &key);
-	return flow && flow->direction == DIRECTION_OUT;
+	return bpf_map_lookup_elem(&flows, &key);
 }
 
-/* Whose socket it is, where that is known; else 0. */
-static __always_inline __u32 dns_pid(struct sock *sk, const struct dns_head *head)
+/*
+ * Has this socket asked? Anybody can send a datagram from port 53 to an open port of UDP, or connect from
+ * it, and what such a one says is no answer. Sets whose the socket is, where that is known.
+ */
+static __always_inline bool dns_has_asked(struct __sk_buff *skb, struct sock *sk,
+					  struct dns_head *head)
 {
-	__u64 addr = (__u64)sk, id = head->id;
-	struct udp_socket *udp;
+	__u64 addr = (__u64)sk;
+	struct flow *flow;
 	struct conn *conn;
 
 	if (head->proto == IPPROTO_TCP) {
 		conn = bpf_map_lookup_elem(&conns, &addr);
-		return conn ? conn->e.owner.pid : 0;
+		head->pid = conn ? conn->e.owner.pid : 0;
+		return !LOAD(sk, sk_max_ack_backlog); /* a child has that of its listener */
 	}
-	udp = bpf_map_lookup_elem(&udp_sockets, &id);
-	return udp ? udp->owner.pid : 0;
+	flow = dns_flow(skb, head->id);
+	head->pid = flow ? flow->owner.pid : 0;
+	/* connected, so to who has sent this; or to a port that nobody knows to be open */
+	return (flow && flow->direction == DIRECTION_OUT) ||
+	       LOAD(sk, __sk_common.skc_dport) == bpf_htons(DNS_PORT) ||
+	       sock_lorigin(sk) == LORIGIN_DYNAMIC;
 }
 
 /* Where in its stream a segment's payload begins, whatever the socket has received by now. */
@@ -189,14 +184,13 @@ SUBPROG int dns_take(struct __sk_buff *skb, __u32 header, __u32 proto)
 		return 0;
 	sk = (struct sock *)as_number(full);
 	head.id = bpf_get_socket_cookie(skb);
-	if (!dns_has_asked(skb, sk, &head, header))
+	if (!dns_has_asked(skb, sk, &head))
 		return 0;
 	transport = dns_transport_header(skb, full, &head, header);
 	if (!transport || skb->len <= header + transport)
 		return 0;
 	head.ts_ns = bpf_ktime_get_ns();
 	head.netns = packet_netns(full);
-	head.pid = dns_pid(sk, &head);
 	dns_put_all(skb, &head, header + transport, skb->len - header - transport);
 	return 0;
 }

@@ -77,6 +77,7 @@ static void test_every_field_is_produced(void **state)
 			s.e->flags |= EVENT_F_MAPPED | EVENT_F_MPTCP;
 		s.line.container = STR("web");
 		s.line.rname = STR("example.org");
+		s.line.rname_source = RNAME_DNS;
 		note_fields(&s.line, seen);
 		if (kind == EVENT_EXISTING) { /* a listener has others than a connection */
 			s.e->new_state = TCP_LISTEN;
