@@ -250,6 +250,10 @@ static int list_open(struct list *list, const struct services *services)
 		log_err("cannot begin: out of memory");
 		return -ENOMEM;
 	}
+	if (!list->names.hosts && opts_want_names(o)) /* who asks is told of /etc/hosts as well */
+		err = resolver_name_hosts(list->resolver, false);
+	if (err)
+		return err;
 	plain = *o;
 	plain.header = o->header && !o->summary;
 	err = show_open(&list->output, &plain, o->watch_ns ? "change," LIST_COLUMNS : LIST_COLUMNS,
