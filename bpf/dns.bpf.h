@@ -9,8 +9,9 @@
 #include "packet.bpf.h"
 
 #define DNS_PORT 53
-#define DNS_PIECES_MAX 16    /* of a segment of TCP: 64 KiB, as loopback carries it */
-#define DNS_BUFFER_DIVISOR 4 /* names give way to events: no more when so much of the buffer waits */
+#define DNS_PIECES_MAX 16 /* of a segment of TCP: 64 KiB, as loopback carries it */
+#define DNS_BUFFER_DIVISOR                                                                         \
+	4 /* names give way to events: no more when so much of the buffer waits */
 #define TCP_HEADER_MIN 20
 
 /* The length of the IP header before what comes from port 53; 0: it is something else. */

@@ -206,10 +206,10 @@ struct holder_record {
  */
 #define DNS_PAYLOAD_MAX 4096
 struct dns_head {
-	__u32 kind;  /* RECORD_DNS */
-	__u32 len;   /* bytes used of payload */
-	__u64 ts_ns; /* CLOCK_MONOTONIC */
-	__u64 id;    /* of the socket */
+	__u32 kind;   /* RECORD_DNS */
+	__u32 len;    /* bytes used of payload */
+	__u64 ts_ns;  /* CLOCK_MONOTONIC */
+	__u64 id;     /* of the socket */
 	__u64 offset; /* TCP: of the first byte, in all that this end of the connection receives */
 	__u32 netns;
 	__u32 pid;   /* the socket's owner, 0: not known */

@@ -42,7 +42,8 @@ struct trace {
 	uint64_t end_ns;	/* --duration, CLOCK_MONOTONIC; NEVER without it */
 	uint64_t sweep_ns;	/* when to look for ended UDP flows; NEVER: there are none */
 	uint64_t sweep_period_ns;
-	uint64_t lookups_ns; /* when to look what the resolver has answered; NEVER: it is not asked */
+	uint64_t
+		lookups_ns; /* when to look what the resolver has answered; NEVER: it is not asked */
 	struct rnames *names; /* of hosts; NULL: none are wanted */
 	int epoll_fd;
 	int signal_fd;
@@ -234,8 +235,8 @@ static void run(struct trace *t)
 		if (t->err || (t->follow && follow_is_over(t->follow, tree_size)))
 			break;
 		if (t->names)
-			t->lookups_ns = rnames_poll(t->names) ? clock_monotonic_ns() + LOOKUPS_NS :
-								NEVER;
+			t->lookups_ns =
+				rnames_poll(t->names) ? clock_monotonic_ns() + LOOKUPS_NS : NEVER;
 		if (t->follow && n <= 0 && follow_has_ended(t->follow))
 			tracer__tree_prune(t->tracer);
 		if (sweep_if_due(t))

@@ -21,7 +21,8 @@ struct dns_address {
 	uint32_t ttl_s;		 /* the shortest of those on the way to it, DNS_TTL_MAX at most */
 	uint8_t ipv;		 /* 4 or 6; what is mapped into IPv6 is 4 */
 };
-#define DNS_TTL_MAX (24 * 3600) /* as resolvers do: an answer that claims to hold for years does not */
+#define DNS_TTL_MAX                                                                                \
+	(24 * 3600) /* as resolvers do: an answer that claims to hold for years does not */
 
 struct dns_answer {
 	char name[DNS_NAME_MAX + 1]; /* that was asked for, in lower case, without a last dot */

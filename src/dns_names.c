@@ -35,7 +35,7 @@ struct place {
 	struct key key;
 	struct known *newest; /* never NULL */
 	uint32_t cnt;
-	bool used; /* since it last was the first in the order */
+	bool used;	   /* since it last was the first in the order */
 	UT_hash_handle hh; /* the first is the next to go, unless it was used */
 };
 
@@ -171,16 +171,16 @@ static void drop_oldest(struct dns_names *t, struct place *p)
 
 static bool same_answer(const struct known *k, const struct known *new)
 {
-	return k->client.netns == new->client.netns && k->client.pid == new->client.pid &&
-	       same_name(k->name, new->name);
+	return k->client.netns == new->client.netns &&
+	       k->client.pid == new->client.pid &&same_name(k->name, new->name);
 }
 
 static bool place_add(struct dns_names *t, struct place *p, const struct known *new)
 {
 	struct known *k = p->newest;
 
-	if (k && same_answer(k, new) && new->first_ns <= k->expires_ns &&
-	    new->first_ns >= k->last_ns) {
+	if (k && same_answer(k, new) &&
+	    new->first_ns <= k->expires_ns &&new->first_ns >= k->last_ns) {
 		k->last_ns = new->last_ns;
 		if (new->expires_ns > k->expires_ns)
 			k->expires_ns = new->expires_ns;
@@ -205,7 +205,7 @@ static bool add_address(struct dns_names *t, const struct dns_address *a, struct
 	struct place *p = place_get(t, &key);
 	bool ok = p;
 
-	new->expires_ns = new->first_ns + a->ttl_s * NS_PER_S + DNS_GRACE_NS;
+	new->expires_ns = new->first_ns + a->ttl_s *NS_PER_S + DNS_GRACE_NS;
 	if (p)
 		ok = place_add(t, p, new);
 	if (p && !p->newest)

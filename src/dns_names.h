@@ -13,10 +13,11 @@
 #include "dns.h"
 #include "str.h"
 
-#define DNS_NAMES_MAX 100000	     /* answers: an address that was named so, to a process */
+#define DNS_NAMES_MAX 100000	      /* answers: an address that was named so, to a process */
 #define DNS_NAMES_BYTES_MAX (8 << 20) /* of the names themselves */
 #define DNS_NAMES_PER_ADDRESS 16
-#define DNS_GRACE_NS (10 * 1000000000ULL) /* beyond the TTL: clients keep what they were told, too */
+#define DNS_GRACE_NS                                                                               \
+	(10 * 1000000000ULL) /* beyond the TTL: clients keep what they were told, too */
 
 struct dns_names;
 

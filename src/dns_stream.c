@@ -135,7 +135,8 @@ static bool read_parts(struct stream *st, dns_message_fn fn, void *ctx)
 			at = &p->next;
 			continue;
 		}
-		if (end > st->at && !read_next(st, p->bytes + (st->at - p->offset), end - st->at, fn, ctx))
+		if (end > st->at &&
+		    !read_next(st, p->bytes + (st->at - p->offset), end - st->at, fn, ctx))
 			return false;
 		part_drop(st, at);
 		at = &st->parts;

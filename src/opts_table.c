@@ -25,7 +25,8 @@ const struct opt_row opt_rows[] = {
 	  .help = "a table of Markdown, for a report" },
 	{ "numeric", 'n', NULL, SHOWS, GROUP_OUTPUT, opt_set_bool, IN_OPTS(numeric), .value = true,
 	  .help = "no names: ports as numbers, addresses as addresses" },
-	{ "resolve", 0, NULL, TRACE | LIST, GROUP_OUTPUT, opt_set_bool, IN_OPTS(resolve), .value = true,
+	{ "resolve", 0, NULL, TRACE | LIST, GROUP_OUTPUT, opt_set_bool, IN_OPTS(resolve),
+	  .value = true,
 	  .help = "ask the resolver for the names of remote addresses that nothing else knows, which "
 		  "sends packets; no event waits for its answer. list asks without it, but not with "
 		  "-j" },

@@ -111,8 +111,8 @@ int resolver_name_hosts(struct resolver *r, bool lookups)
 	r->hosts = rnames_new(lookups);
 	if (r->hosts)
 		return 0;
-	log_err("cannot begin: %s", lookups ? "nobody can be asked for names: try without --resolve" :
-					      "out of memory");
+	log_err("cannot begin: %s",
+		lookups ? "nobody can be asked for names: try without --resolve" : "out of memory");
 	return -ENOMEM;
 }
 

@@ -150,10 +150,10 @@ static void find_name(struct rnames *r, struct line *l)
 	const struct dns_client client = { e->netns, e->owner.pid };
 	bool global = is_global(e->raddr, e->ipv);
 	struct str told = { 0 };
-	enum dns_rank rank = dns_names_find(r->names, e->raddr, e->ipv, &client, begin_of(e), &told);
+	enum dns_rank rank =
+		dns_names_find(r->names, e->raddr, e->ipv, &client, begin_of(e), &told);
 
-	if (rank < DNS_PROCESS &&
-	    (e->netns == r->netns || global || is_loopback(e->raddr, e->ipv)))
+	if (rank < DNS_PROCESS && (e->netns == r->netns || global || is_loopback(e->raddr, e->ipv)))
 		set_name(l, hosts_find(r->hosts, e->raddr, e->ipv, e->ts_ns), RNAME_HOSTS);
 	if (!l->rname.len && (rank >= DNS_NETNS || (rank && global)))
 		set_name(l, told, RNAME_DNS);
@@ -197,8 +197,7 @@ bool rnames_owns(const struct rnames *r, uint64_t id)
 
 void rnames_print(const struct rnames *r, uint64_t lost, FILE *f)
 {
-	fprintf(f,
-		"%-32s %12llu\n%-32s %12llu\n%-32s %12llu\n%-32s %12zu\n",
+	fprintf(f, "%-32s %12llu\n%-32s %12llu\n%-32s %12llu\n%-32s %12zu\n",
 		"answers of name servers", (unsigned long long)r->answers, "malformed answers",
 		(unsigned long long)r->malformed, "lost answers, or parts of them",
 		(unsigned long long)(lost + dns_streams_lost(r->streams)), "names known at the end",

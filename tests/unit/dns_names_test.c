@@ -139,9 +139,9 @@ static void test_versions(void **state)
 	(void)state;
 	assert_true(dns_names_add(t, &client, S, &a));
 	assert_int_equal(find(1, 10, S, 1), DNS_UNKNOWN);
-	assert_int_equal(dns_names_find(t, bytes, 6, &client, (struct dns_time){ .begin_ns = S },
-					&found),
-			 DNS_PROCESS);
+	assert_int_equal(
+		dns_names_find(t, bytes, 6, &client, (struct dns_time){ .begin_ns = S }, &found),
+		DNS_PROCESS);
 	assert_string_equal(found.ptr, "six");
 }
 

@@ -186,9 +186,9 @@ static void test_silence(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_at_once),	 TEST(test_bytes),	  TEST(test_backwards),
-		TEST(test_duplicates),	 TEST(test_two_streams),  TEST(test_long_message),
-		TEST(test_holes),	 TEST(test_many_streams), TEST(test_silence),
+		TEST(test_at_once),    TEST(test_bytes),	TEST(test_backwards),
+		TEST(test_duplicates), TEST(test_two_streams),	TEST(test_long_message),
+		TEST(test_holes),      TEST(test_many_streams), TEST(test_silence),
 	};
 
 	return cmocka_run_group_tests_name("dns_stream", tests, NULL, NULL);

@@ -87,8 +87,9 @@ static void test_dns(void **state)
 /* Told to another namespace: a name for an address that is the same host there. */
 static void test_elsewhere(void **state)
 {
-	static const char *const private[] = { "10.0.0.1",  "172.31.0.1", "192.168.0.1", "100.64.0.1",
-					       "169.254.1.1", "127.5.5.5",  "fd00::1",     "fe80::1" };
+	static const char *const private[] = { "10.0.0.1",   "172.31.0.1",  "192.168.0.1",
+					       "100.64.0.1", "169.254.1.1", "127.5.5.5",
+					       "fd00::1",    "fe80::1" };
 
 	(void)state;
 	learn("global.example", "93.184.216.35", 7, 7);
