@@ -2,6 +2,7 @@
 /* Which of the names that an address has is the one that a connection meant. */
 #include "rnames.h"
 
+#include <inttypes.h>
 #include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
@@ -195,11 +196,15 @@ bool rnames_owns(const struct rnames *r, uint64_t id)
 	return r->lookups && hostnames_owns(r->lookups, id);
 }
 
+static void print_count(FILE *f, const char *what, uint64_t cnt)
+{
+	fprintf(f, "%-32s %12" PRIu64 "\n", what, cnt);
+}
+
 void rnames_print(const struct rnames *r, uint64_t lost, FILE *f)
 {
-	fprintf(f, "%-32s %12llu\n%-32s %12llu\n%-32s %12llu\n%-32s %12zu\n",
-		"answers of name servers", (unsigned long long)r->answers, "malformed answers",
-		(unsigned long long)r->malformed, "lost answers, or parts of them",
-		(unsigned long long)(lost + dns_streams_lost(r->streams)), "names known at the end",
-		dns_names_count(r->names));
+	print_count(f, "answers of name servers", r->answers);
+	print_count(f, "malformed answers", r->malformed);
+	print_count(f, "lost answers, or parts of them", lost + dns_streams_lost(r->streams));
+	print_count(f, "names known at the end", dns_names_count(r->names));
 }
