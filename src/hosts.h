@@ -7,7 +7,7 @@
 
 #include "str.h"
 
-#define HOSTS_MAX 65536 /* addresses in the file; the rest is passed over */
+#define HOSTS_MAX 65536 /* addresses; the rest is passed over */
 
 struct hosts;
 

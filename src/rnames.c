@@ -149,14 +149,14 @@ static void find_name(struct rnames *r, struct line *l)
 {
 	const struct event *e = l->e;
 	const struct dns_client client = { e->netns, e->owner.pid };
-	bool global = is_global(e->raddr, e->ipv);
 	struct str told = { 0 };
 	enum dns_rank rank =
 		dns_names_find(r->names, e->raddr, e->ipv, &client, begin_of(e), &told);
 
-	if (rank < DNS_PROCESS && (e->netns == r->netns || global || is_loopback(e->raddr, e->ipv)))
+	if (rank < DNS_PROCESS &&
+	    (e->netns == r->netns || is_loopback(e->raddr, e->ipv) || is_global(e->raddr, e->ipv)))
 		set_name(l, hosts_find(r->hosts, e->raddr, e->ipv, e->ts_ns), RNAME_HOSTS);
-	if (!l->rname.len && (rank >= DNS_NETNS || (rank && global)))
+	if (!l->rname.len && (rank >= DNS_NETNS || (rank && is_global(e->raddr, e->ipv))))
 		set_name(l, told, RNAME_DNS);
 }
 
