@@ -146,8 +146,9 @@ const struct opt_row opt_rows[] = {
 	  .help = "run PROGRAM as this user, by name or uid, with the user's groups, HOME, USER and "
 		  "LOGNAME" },
 	{ "stats", 0, NULL, TRACE, GROUP_TRACING, opt_set_bool, IN_OPTS(stats), .value = true,
-	  .help = "at exit, on stderr: events by kind, lost ones by kind and reason, and the runs "
-		  "and ns per run of each BPF program" },
+	  .help = "at exit, on stderr: events by kind, lost ones by kind and reason, the answers of "
+		  "name servers that were seen and lost, and the runs and ns per run of each BPF "
+		  "program" },
 
 	{ "verbose", 'v', NULL, SHOWS | PROBE, GROUP_OTHER, opt_set_bool, IN_OPTS(verbose),
 	  .value = true, .help = "say more on stderr, libbpf's own messages too" },

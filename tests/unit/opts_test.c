@@ -483,6 +483,28 @@ static void test_abbreviations(void **state)
 	assert_int_equal(o.filters.set, FILTER_IN);
 }
 
+/* Nothing looks for names that no line would show. */
+static void test_names_of_hosts(void **state)
+{
+	(void)state;
+	assert_run("-j");
+	assert_true(opts_want_names(&o));
+	assert_run("--columns=time,remote");
+	assert_true(opts_want_names(&o));
+	assert_run("--columns=rname_source", "-e", "listen,fail");
+	assert_true(opts_want_names(&o));
+	assert_run("--columns=time,raddr,service");
+	assert_false(opts_want_names(&o));
+	assert_run("-jn");
+	assert_false(opts_want_names(&o));
+	assert_run("-j", "-e", "listen,unlisten"); /* of no remote side */
+	assert_false(opts_want_names(&o));
+	assert_run("list", "-s");
+	assert_false(opts_want_names(&o));
+	assert_usage("--numeric shows none", "--resolve", "-n");
+	assert_usage("--summary shows none", "list", "--resolve", "-s");
+}
+
 static void test_lists_add_up(void **state)
 {
 	(void)state;
@@ -717,6 +739,7 @@ int main(void)
 		TEST(test_wrong_options),
 		TEST(test_letters_combine),
 		TEST(test_abbreviations),
+		TEST(test_names_of_hosts),
 		TEST(test_lists_add_up),
 		TEST(test_last_one_counts),
 		TEST(test_full_pairs_are_no_filter),
