@@ -4,6 +4,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 
 #include "hash.h"
 
@@ -26,9 +27,10 @@ struct known {
 	struct dns_client client;
 };
 
+/* The secret first: who chooses the addresses of answers must not choose their places in the hash. */
 struct key {
+	uint64_t secret; /* and which version it is of */
 	uint8_t bytes[ADDR_LEN];
-	uint64_t ipv;
 };
 
 struct place {
@@ -43,11 +45,16 @@ struct dns_names {
 	struct place *places;
 	size_t cnt;   /* answers */
 	size_t bytes; /* of names */
+	uint64_t secret;
 };
 
 struct dns_names *dns_names_new(void)
 {
-	return calloc(1, sizeof(struct dns_names));
+	struct dns_names *t = calloc(1, sizeof(*t));
+
+	if (t && getrandom(&t->secret, sizeof(t->secret), GRND_NONBLOCK) < 0)
+		t->secret = 0; /* early in the boot: as good as none */
+	return t;
 }
 
 static void name_unref(struct dns_names *t, struct name *name)
@@ -107,9 +114,9 @@ void dns_names_free(struct dns_names *t)
 	free(t);
 }
 
-static struct key key_of(const uint8_t *addr, unsigned int ipv)
+static struct key key_of(const struct dns_names *t, const uint8_t *addr, unsigned int ipv)
 {
-	struct key key = { .ipv = ipv };
+	struct key key = { .secret = t->secret ^ ipv };
 
 	memcpy(key.bytes, addr, ipv == 4 ? 4 : ADDR_LEN);
 	return key;
@@ -201,7 +208,7 @@ static bool place_add(struct dns_names *t, struct place *p, const struct known *
 
 static bool add_address(struct dns_names *t, const struct dns_address *a, struct known *new)
 {
-	struct key key = key_of(a->bytes, a->ipv);
+	struct key key = key_of(t, a->bytes, a->ipv);
 	struct place *p = place_get(t, &key);
 	bool ok = p;
 
@@ -249,7 +256,7 @@ enum dns_rank dns_names_find(struct dns_names *t, const uint8_t *addr, unsigned 
 			     const struct dns_client *client, struct dns_time when,
 			     struct str *name)
 {
-	struct key key = key_of(addr, ipv);
+	struct key key = key_of(t, addr, ipv);
 	enum dns_rank best = DNS_UNKNOWN;
 	uint64_t best_ns = 0;
 	struct place *p;
