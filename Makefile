@@ -11,6 +11,7 @@
 #   make bench-quick  a part of it, in two minutes; make bench-smoke  whether it works
 # make cases      docs/cases.md anew, from what e2e and vm found
 # make budget     tests/budget anew: what each program gives the verifier to do, kernel by kernel (needs root)
+# make fuzz       each of tests/fuzz for SECONDS
 # make install    to DESTDIR and PREFIX
 # make format     lay the C code out anew
 # make vmlinux    renew the kernel's types
@@ -33,6 +34,7 @@ TESTS ?= tests/e2e
 KERNEL ?= 6.12
 RUNS ?= 2
 ROUNDS ?= 5
+SECONDS ?= 60
 
 Q := $(if $(V),,@)
 msg = $(if $(V),,@printf '  %-8s %s\n' $(1) $(patsubst $(OUT)/%,%,$@))
@@ -208,6 +210,24 @@ bench-quick: all $(OUT)/bench/load
 
 bench-smoke: all $(OUT)/bench/load
 	$(Q)bench/smoke
+
+# --- fuzzing -------------------------------------------------------------------------------------
+
+# Each with the modules that it tests. What it finds besides the corpus in the tree stays in build/fuzz.
+FUZZ_CFLAGS := $(BASE_CFLAGS) $(WARNINGS) -g -O1 -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=undefined
+fuzz_dns_message := src/dns.c src/dns_names.c
+fuzz_dns_stream := src/dns_stream.c
+fuzzers := $(patsubst tests/fuzz/%.c,$(OUT)/fuzz/%,$(wildcard tests/fuzz/*.c))
+
+.SECONDEXPANSION:
+$(OUT)/fuzz/%: tests/fuzz/%.c $$(fuzz_$$*) $(wildcard src/*.h include/*.h)
+	$(call msg,FUZZ)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CLANG) $(FUZZ_CFLAGS) $(filter %.c,$^) -o $@ -lcares
+
+.PHONY: fuzz
+fuzz: $(fuzzers)
+	$(Q)tests/run-fuzz $(SECONDS) $^
 
 lint: all
 	$(Q)CONNSNOOP=$(OUT)/connsnoop LINT_CFLAGS='$(BASE_CFLAGS) -O2' tests/run-lint

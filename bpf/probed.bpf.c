@@ -8,6 +8,7 @@
 #include "call.bpf.h"
 #include "cgroup.bpf.h"
 #include "packet.bpf.h"
+#include "dns.bpf.h"
 #include "list.bpf.h"
 #include "syscall.bpf.h"
 
@@ -330,6 +331,13 @@ SEC("cgroup_skb/ingress")
 int udp_ingress_cgroup(struct __sk_buff *skb)
 {
 	return handle_packet(skb, true);
+}
+
+/* The same moment, of TCP too: for the names that name servers give. */
+SEC("cgroup_skb/ingress")
+int dns_ingress_cgroup(struct __sk_buff *skb)
+{
+	return handle_dns(skb);
 }
 
 /* inet_release(): the last descriptor of an inet socket is closed, in the task that closes it. */

@@ -133,6 +133,7 @@ struct shared {
 	__u32 list_late;      /* of these, told as late */
 	__u32 list_late_only; /* LIST_FILES_LEFT: nothing else is left */
 	__u32 flow_ages[AGE_CNT]; /* how many flows are of each age */
+	__u64 dns_lost;		  /* records of answers that found no room */
 };
 
 #endif

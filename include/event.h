@@ -34,6 +34,7 @@ enum event_kind {
 	RECORD_SWEEP,  /* a struct event: the UDP socket e->id is gone, close its flows */
 	RECORD_HOLDER, /* struct holder_record */
 	RECORD_CGROUP, /* struct cgroup_record */
+	RECORD_DNS,    /* struct dns_record */
 };
 
 /* How the owner is known. */
@@ -210,6 +211,28 @@ struct cgroup_record {
 	__u32 len;  /* of path, without the NUL behind it */
 	__u64 id;
 	char path[CGROUP_PATH_MAX];
+};
+
+/*
+ * What came to a socket from port 53: a datagram, or a part of a stream of TCP; not looked at. Sent in
+ * one of a few lengths.
+ */
+#define DNS_PAYLOAD_MAX 4096
+struct dns_head {
+	__u32 kind;   /* RECORD_DNS */
+	__u32 len;    /* bytes used of payload */
+	__u64 ts_ns;  /* CLOCK_MONOTONIC */
+	__u64 id;     /* of the socket */
+	__u64 offset; /* TCP: of the first byte, in all that this end of the connection receives */
+	__u32 netns;
+	__u32 pid;   /* the socket's owner, 0: not known */
+	__u32 whole; /* length of the datagram; more than len: it is cut */
+	__u8 proto;  /* IPPROTO_TCP or IPPROTO_UDP */
+	__u8 reserved[3];
+};
+struct dns_record {
+	struct dns_head head;
+	__u8 payload[DNS_PAYLOAD_MAX];
 };
 
 /* When a UDP socket with several flows was closed, and by whom: its flows end with it. */

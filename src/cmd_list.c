@@ -52,6 +52,12 @@ struct list {
 
 /* --- lines ------------------------------------------------------------------------------------ */
 
+static void set_name(struct line *l, struct str name)
+{
+	l->rname = name;
+	l->rname_source = name.len ? RNAME_LOOKUP : RNAME_NONE;
+}
+
 static int print(struct list *list, const struct event *e, enum change change)
 {
 	struct line l;
@@ -59,7 +65,7 @@ static int print(struct list *list, const struct event *e, enum change change)
 	resolver_line(list->resolver, e, &l);
 	l.change = change;
 	if (list->names.hosts && e->flags & EVENT_F_REMOTE)
-		l.rname = hostnames_get(list->names.hosts, e->raddr, e->ipv);
+		set_name(&l, hostnames_get(list->names.hosts, e->raddr, e->ipv));
 	return output_line(list->output, &l);
 }
 
@@ -93,9 +99,7 @@ static int names_add(struct list *list, const struct event *e, enum change chang
 
 static bool wants_names(const struct opts *o)
 {
-	if (o->numeric || o->json || o->summary)
-		return false;
-	return !o->columns || strstr(o->columns, "remote") || strstr(o->columns, "rname");
+	return opts_want_names(o) && (!o->json || o->resolve);
 }
 
 static int names_open(struct list *list)
@@ -246,6 +250,10 @@ static int list_open(struct list *list, const struct services *services)
 		log_err("cannot begin: out of memory");
 		return -ENOMEM;
 	}
+	if (!list->names.hosts && opts_want_names(o)) /* who asks is told of /etc/hosts as well */
+		err = resolver_name_hosts(list->resolver, false);
+	if (err)
+		return err;
 	plain = *o;
 	plain.header = o->header && !o->summary;
 	err = show_open(&list->output, &plain, o->watch_ns ? "change," LIST_COLUMNS : LIST_COLUMNS,

@@ -17,12 +17,14 @@
 #include "opts.h"
 #include "output.h"
 #include "resolve.h"
+#include "rnames.h"
 #include "show.h"
 #include "tally.h"
 #include "tracer.h"
 
 #define NS_PER_MS 1000000ULL
 #define NS_PER_S 1000000000ULL
+#define LOOKUPS_NS (20 * NS_PER_MS) /* between two looks for what the resolver says */
 #define SWEEP_MIN_NS (50 * NS_PER_MS)
 #define SWEEP_MAX_NS (5 * NS_PER_S)
 #define NEVER UINT64_MAX
@@ -40,6 +42,9 @@ struct trace {
 	uint64_t end_ns;	/* --duration, CLOCK_MONOTONIC; NEVER without it */
 	uint64_t sweep_ns;	/* when to look for ended UDP flows; NEVER: there are none */
 	uint64_t sweep_period_ns;
+	uint64_t
+		lookups_ns; /* when to look what the resolver has answered; NEVER: it is not asked */
+	struct rnames *names; /* of hosts; NULL: none are wanted */
 	int epoll_fd;
 	int signal_fd;
 	bool done;
@@ -85,6 +90,11 @@ static int on_record(void *ctx, const void *record, size_t size)
 		resolver_add_cgroup(t->resolver, record, size);
 		return 0;
 	}
+	if (e->kind == RECORD_DNS) {
+		if (t->names)
+			rnames_add(t->names, record, size);
+		return 0;
+	}
 	if (e->kind == RECORD_SWEEP) {
 		t->sweep_ns = 0;
 		return 0;
@@ -93,7 +103,7 @@ static int on_record(void *ctx, const void *record, size_t size)
 		return 0;
 	if (t->follow)
 		follow_event(t->follow, e);
-	if (t->muted || !opts_show(t->opts, e))
+	if (t->muted || !opts_show(t->opts, e) || (t->names && rnames_owns(t->names, e->id)))
 		return 0;
 	resolver_line(t->resolver, e, &l);
 	t->err = output_result(t, output_line(t->output, &l));
@@ -153,7 +163,7 @@ static uint64_t min_ns(uint64_t a, uint64_t b)
 
 static uint64_t next_duty_ns(const struct trace *t)
 {
-	uint64_t when_ns = min_ns(t->end_ns, t->sweep_ns);
+	uint64_t when_ns = min_ns(min_ns(t->end_ns, t->sweep_ns), t->lookups_ns);
 
 	return t->follow ? min_ns(when_ns, follow_when(t->follow)) : when_ns;
 }
@@ -228,6 +238,9 @@ static void run(struct trace *t)
 			t->err = output_result(t, output_flush(t->output));
 		if (t->err || (t->follow && follow_is_over(t->follow, tree_size)))
 			break;
+		if (t->names)
+			t->lookups_ns =
+				rnames_poll(t->names) ? clock_monotonic_ns() + LOOKUPS_NS : NEVER;
 		if (t->follow && n <= 0 && follow_has_ended(t->follow))
 			tracer__tree_prune(t->tracer);
 		if (sweep_if_due(t))
@@ -261,6 +274,8 @@ static void finish(struct trace *t)
 			 (unsigned long long)account_lost_total(&t->account));
 	if (t->opts->stats) {
 		account_print(&t->account, stderr);
+		if (t->names)
+			rnames_print(t->names, tracer__dns_lost(t->tracer), stderr);
 		tracer__print_stats(t->tracer, stderr);
 	}
 }
@@ -305,11 +320,15 @@ static int trace_open(struct trace *t, const struct services *services)
 	uint64_t period = t->opts->udp_idle_ns / 4;
 	int err = resolver_open(&t->resolver, t->opts->numeric ? NULL : services);
 
+	if (!err && opts_want_names(t->opts))
+		err = resolver_name_hosts(t->resolver, t->opts->resolve);
 	err = err ?: tracer__open(&t->tracer, t->opts, on_record, t);
 	err = err ?: show_open(&t->output, t->opts, NULL, NULL);
 	err = err ?: loop_open(t);
 	if (err)
 		return err;
+	t->names = resolver_hosts(t->resolver);
+	t->lookups_ns = NEVER;
 	if (!output_wants_paths(t->output))
 		resolver_leave_paths(t->resolver);
 	t->sweep_period_ns = period < SWEEP_MIN_NS ? SWEEP_MIN_NS :

@@ -58,6 +58,14 @@ static char *put_local(struct wall_clock *c, char *p, const struct line *l)
 	return put_endpoint(p, e->laddr, e->ipv, e->lport);
 }
 
+/* "localhost" says less than the address. */
+static bool is_loopback(const struct event *e)
+{
+	static const uint8_t loopback6[ADDR_LEN] = { [ADDR_LEN - 1] = 1 };
+
+	return e->ipv == 4 ? e->raddr[0] == 127 : !memcmp(e->raddr, loopback6, ADDR_LEN);
+}
+
 static char *put_remote(struct wall_clock *c, char *p, const struct line *l)
 {
 	const struct event *e = l->e;
@@ -65,7 +73,7 @@ static char *put_remote(struct wall_clock *c, char *p, const struct line *l)
 	(void)c;
 	if (e->kind == EVENT_LOST || !(e->flags & EVENT_F_REMOTE))
 		return p;
-	if (!l->rname.len)
+	if (!l->rname.len || (l->rname_source == RNAME_HOSTS && is_loopback(e)))
 		return put_endpoint(p, e->raddr, e->ipv, e->rport);
 	p = put_text(p, l->rname.ptr, l->rname.len);
 	p = put_char(p, ':');
@@ -218,7 +226,8 @@ const struct composite composites[] = {
 	{ "time", "TIME", 12, put_time, "local wall clock", COMPOSITE_WORD },
 	{ "local", "LOCAL", 15, put_local, "laddr:lport", COMPOSITE_WORD },
 	{ "dir", "<>", 2, put_arrow, "direction: -> out, <- in", COMPOSITE_WORD },
-	{ "remote", "REMOTE", 17, put_remote, "raddr:rport, or rname:rport where that is known",
+	{ "remote", "REMOTE", 17, put_remote,
+	  "raddr:rport, or rname:rport where that is known and not of /etc/hosts for loopback",
 	  COMPOSITE_STRING },
 	{ "service", "SERVICE", 7, put_service, "service, or its port's class if it has no name",
 	  COMPOSITE_STRING },

@@ -80,6 +80,11 @@ static bool get_state(const struct line *l, struct value *v)
 	return value_set_string(v, names_socket_state(l->e->proto, l->e->new_state));
 }
 
+static bool get_rname_source(const struct line *l, struct value *v)
+{
+	return value_set_word(v, &names_rname_sources, l->rname_source);
+}
+
 static bool get_owners(const struct line *l, struct value *v)
 {
 	v->type = VALUE_HOLDERS;
@@ -199,6 +204,8 @@ const struct field fields[] = {
 	NAME(lservice, 8, ALL, NEED_LOCAL, "service name of the local port"),
 	NAME(rservice, 8, ALL, NEED_REMOTE, "service name of the remote port"),
 	NAME(rname, 15, ALL, NEED_REMOTE, "name of the remote address"),
+	STRING(rname_source, 12, ALL, NEED_REMOTE, get_rname_source,
+	       "how that name is known: dns, hosts, lookup"),
 	WORD(lorigin, 7, ALL, NEED_LOCAL, lorigin, names_lorigins,
 	     "who chose the port: dynamic or bound"),
 	BOOLEAN(mapped, 6, ALL, NEED_MAPPED, "true: an IPv4 peer of an IPv6 socket"),

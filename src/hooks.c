@@ -270,6 +270,14 @@ const struct hook hooks[HOOK_CNT] = {
 			{ BACKEND_AUTO, "raw_tp/cgroup_mkdir", { "cgroup_mkdir_raw" }, NULL },
 		},
 	},
+	[HOOK_DNS] = {
+		.name = "dns-answer",
+		.missed_kind = EVENT_CONNECT,
+		.lost = "rname, but of what /etc/hosts names",
+		.ways = {
+			{ BACKEND_AUTO, "cgroup_skb/ingress", { "dns_ingress_cgroup" }, NULL },
+		},
+	},
 };
 /* clang-format on */
 

@@ -40,6 +40,7 @@ enum hook_id {
 	HOOK_LIST_TABLES,
 	HOOK_TREE,
 	HOOK_CGROUP,
+	HOOK_DNS,
 	HOOK_CNT,
 };
 

@@ -200,6 +200,23 @@ void hostnames_wait(struct hostnames *h, unsigned int ms)
 	}
 }
 
+void hostnames_poll(struct hostnames *h)
+{
+	struct pollfd fds[ARES_GETSOCK_MAXNUM];
+	int cnt;
+
+	if (!h->pending)
+		return;
+	cnt = wanted(h, fds);
+	if (poll(fds, cnt, 0) >= 0)
+		handle(h, fds, cnt);
+}
+
+unsigned int hostnames_pending(const struct hostnames *h)
+{
+	return h->pending;
+}
+
 struct str hostnames_get(const struct hostnames *h, const uint8_t *addr, unsigned int ipv)
 {
 	const struct host *host = find(h, addr, ipv);

@@ -23,6 +23,10 @@ void hostnames_ask(struct hostnames *h, const uint8_t *addr, unsigned int ipv);
 /* Until all answers are there, @ms at most. What comes later is remembered when it comes. */
 void hostnames_wait(struct hostnames *h, unsigned int ms);
 
+/* Take the answers that are there by now, without waiting. */
+void hostnames_poll(struct hostnames *h);
+unsigned int hostnames_pending(const struct hostnames *h);
+
 /* Empty: not known, or not yet. Valid until hostnames_trim() or _free(). Hostile: whoever has the address names it. */
 struct str hostnames_get(const struct hostnames *h, const uint8_t *addr, unsigned int ipv);
 

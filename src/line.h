@@ -31,6 +31,15 @@ struct port_facts {
 	bool has_connections, has_accepted;
 };
 
+/* How the name of the remote address is known. */
+enum rname_source {
+	RNAME_NONE,
+	RNAME_DNS,    /* the answer of a name server, seen as it came */
+	RNAME_HOSTS,  /* /etc/hosts, or an address of this machine */
+	RNAME_LOOKUP, /* asked for by its address */
+	RNAME_CNT,
+};
+
 struct line {
 	const struct event *e; /* never NULL; kind already checked against EVENT_KIND_CNT */
 	uint64_t utc_ns;       /* CLOCK_REALTIME of e->ts_ns */
@@ -45,6 +54,7 @@ struct line {
 	struct str lservice; /* service names of the two ports, none with -n */
 	struct str rservice;
 	struct str rname; /* of the remote address */
+	enum rname_source rname_source;
 	/* existing: the processes that hold it, when they are several; the owner is the first */
 	const struct holder *holders;
 	size_t holder_cnt; /* 0: no more than the owner */

@@ -142,6 +142,13 @@ static const struct word changes[] = {
 };
 TABLE_COVERS(changes, CHANGE_CNT);
 
+static const struct word rname_sources[] = {
+	[RNAME_DNS] = WORD("dns"),
+	[RNAME_HOSTS] = WORD("hosts"),
+	[RNAME_LOOKUP] = WORD("lookup"),
+};
+TABLE_COVERS(rname_sources, RNAME_CNT);
+
 /* By IPPROTO_*. */
 static const struct word protos[] = {
 	[IPPROTO_TCP] = WORD("tcp"),
@@ -159,6 +166,7 @@ const struct words names_classes = WORDS(classes);
 const struct words names_tcp_states = WORDS(tcp_states);
 const struct words names_protos = WORDS(protos);
 const struct words names_changes = WORDS(changes);
+const struct words names_rname_sources = WORDS(rname_sources);
 
 static const char *text_of(const struct words *t, unsigned int i)
 {

@@ -301,6 +301,11 @@ static int finish(struct opt_ctx *c)
 	if (check_columns(o) < 0)
 		return -1;
 
+	if (o->resolve && (o->numeric || o->summary)) {
+		log_err("--resolve asks for names, and --%s shows none",
+			o->numeric ? "numeric" : "summary");
+		return -1;
+	}
 	if (o->json + o->csv + o->markdown > 1) {
 		log_err("--json, --csv and --markdown are three formats: give one of them");
 		return -1;
@@ -374,6 +379,18 @@ bool opts_show(const struct opts *opts, const struct event *e)
 	if (!(opts->events & 1u << e->kind))
 		return false;
 	return !opts->failed_only || e->kind != EVENT_CLOSE || close_is_failure(e->reason);
+}
+
+bool opts_want_names(const struct opts *opts)
+{
+	const uint32_t without_remote = 1u << EVENT_LISTEN | 1u << EVENT_UNLISTEN;
+
+	if (opts->numeric || opts->summary)
+		return false;
+	if (opts->command == COMMAND_TRACE && !(opts->events & ~without_remote & ~EVENTS_ALWAYS))
+		return false;
+	return opts->json || !opts->columns || strstr(opts->columns, "remote") ||
+	       strstr(opts->columns, "rname");
 }
 
 void opts_free(struct opts *opts)

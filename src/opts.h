@@ -45,6 +45,7 @@ struct opts {
 	char *write_baseline; /* ports: --write-baseline, a file; NULL: none */
 
 	bool numeric;
+	bool resolve; /* --resolve: ask for names of hosts where nothing else knows one */
 	bool json;
 	bool csv;
 	bool markdown;
@@ -74,6 +75,9 @@ uint32_t opts_kernel_events(const struct opts *opts);
 
 /* Of what it sends, what is to be printed. @e: of any kind that is a line. */
 bool opts_show(const struct opts *opts, const struct event *e);
+
+/* May a line show the name of a host? */
+bool opts_want_names(const struct opts *opts);
 
 /* As --backend spells it; NULL: there is no such backend. */
 const char *backend_name(unsigned int backend);

@@ -25,6 +25,11 @@ const struct opt_row opt_rows[] = {
 	  .help = "a table of Markdown, for a report" },
 	{ "numeric", 'n', NULL, SHOWS, GROUP_OUTPUT, opt_set_bool, IN_OPTS(numeric), .value = true,
 	  .help = "no names: ports as numbers, addresses as addresses" },
+	{ "resolve", 0, NULL, TRACE | LIST, GROUP_OUTPUT, opt_set_bool, IN_OPTS(resolve),
+	  .value = true,
+	  .help = "ask the resolver for the names of remote addresses that nothing else knows, which "
+		  "sends packets; no event waits for its answer. list asks without it, but not with "
+		  "-j" },
 	{ "columns", 0, "A,B,...", SHOWS, GROUP_OUTPUT, opt_set_columns,
 	  .help = "the columns of the text, of CSV and Markdown, and their order; '--columns help' lists them" },
 	{ "no-header", 0, NULL, SHOWS, GROUP_OUTPUT, opt_set_bool, IN_OPTS(header), .value = false,
@@ -141,8 +146,9 @@ const struct opt_row opt_rows[] = {
 	  .help = "run PROGRAM as this user, by name or uid, with the user's groups, HOME, USER and "
 		  "LOGNAME" },
 	{ "stats", 0, NULL, TRACE, GROUP_TRACING, opt_set_bool, IN_OPTS(stats), .value = true,
-	  .help = "at exit, on stderr: events by kind, lost ones by kind and reason, and the runs "
-		  "and ns per run of each BPF program" },
+	  .help = "at exit, on stderr: events by kind, lost ones by kind and reason, the answers of "
+		  "name servers that were seen and lost, and the runs and ns per run of each BPF "
+		  "program" },
 
 	{ "verbose", 'v', NULL, SHOWS | PROBE, GROUP_OTHER, opt_set_bool, IN_OPTS(verbose),
 	  .value = true, .help = "say more on stderr, libbpf's own messages too" },

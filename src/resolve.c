@@ -11,6 +11,7 @@
 #include "exes.h"
 #include "holders.h"
 #include "log.h"
+#include "rnames.h"
 #include "services.h"
 #include "users.h"
 
@@ -21,6 +22,7 @@ struct resolver {
 	struct holders *holders;
 	struct users *users;
 	struct cgroup_paths *cgroups;
+	struct rnames *hosts; /* NULL: no names of hosts */
 	bool no_paths;
 };
 
@@ -59,6 +61,7 @@ void resolver_close(struct resolver *r)
 	holders_free(r->holders);
 	users_free(r->users);
 	cgroup_paths_free(r->cgroups);
+	rnames_free(r->hosts);
 	free(r);
 }
 
@@ -111,6 +114,21 @@ void resolver_forget_holders(struct resolver *r)
 	holders_forget(r->holders);
 }
 
+int resolver_name_hosts(struct resolver *r, bool lookups)
+{
+	r->hosts = rnames_new(lookups);
+	if (r->hosts)
+		return 0;
+	log_err("cannot begin: %s",
+		lookups ? "nobody can be asked for names: try without --resolve" : "out of memory");
+	return -ENOMEM;
+}
+
+struct rnames *resolver_hosts(struct resolver *r)
+{
+	return r->hosts;
+}
+
 static void find_paths(struct resolver *r, const struct owner *o, struct line *l)
 {
 	const struct cgroup_names *cgroup = cgroup_paths_get(r->cgroups, o->cgroup_id);
@@ -139,6 +157,8 @@ void resolver_line(struct resolver *r, const struct event *e, struct line *l)
 		find_paths(r, &e->owner, l);
 	if (e->kind == EVENT_EXISTING || e->kind == EVENT_PORT)
 		holders_line(r->holders, l);
+	if (r->hosts)
+		rnames_line(r->hosts, l);
 	if (!r->services)
 		return;
 	if ((e->kind == EVENT_EXISTING || e->kind == EVENT_PORT) && e->owner.pid)

@@ -13,6 +13,7 @@ struct cgroup_record;
 struct exe_record;
 struct holder_record;
 struct resolver;
+struct rnames;
 struct services;
 
 /* @services: NULL for no names of ports. 0 or -errno, after one sentence on stderr. */
@@ -36,6 +37,14 @@ void resolver_add_cgroup(struct resolver *r, const struct cgroup_record *record,
 void resolver_add_holder(struct resolver *r, const struct holder_record *record, size_t size);
 /* Another listing begins: of its sockets nobody holds any yet. */
 void resolver_forget_holders(struct resolver *r);
+
+/*
+ * From now on with the names of remote hosts: by rnames.h, @lookups: asking a resolver too. 0 or -errno, after
+ * one sentence on stderr.
+ */
+int resolver_name_hosts(struct resolver *r, bool lookups);
+/* NULL without them. */
+struct rnames *resolver_hosts(struct resolver *r);
 
 /* Fill @l for @e; its strings are valid until the next call of any of these. */
 void resolver_line(struct resolver *r, const struct event *e, struct line *l);

@@ -49,7 +49,8 @@ static const struct field *find_field(const char *name, size_t len)
 /* Known only when a socket is printed, which comes after sorting. */
 static bool is_late(const struct field *f)
 {
-	return !strcmp(f->name, "rname") || !strcmp(f->name, "change");
+	return !strcmp(f->name, "rname") || !strcmp(f->name, "rname_source") ||
+	       !strcmp(f->name, "change");
 }
 
 static int parse(struct sort *s, const char *list)

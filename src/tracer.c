@@ -129,6 +129,11 @@ int tracer__losses(struct tracer *t, struct losses *losses)
 	return 0;
 }
 
+uint64_t tracer__dns_lost(const struct tracer *t)
+{
+	return __atomic_load_n(&t->skel->bss->shared.dns_lost, __ATOMIC_RELAXED);
+}
+
 const struct plan *tracer__plan(const struct tracer *t)
 {
 	return &t->plan;

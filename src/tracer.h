@@ -53,6 +53,9 @@ int tracer__list(struct tracer *t);
 
 int tracer__losses(struct tracer *t, struct losses *losses);
 
+/* Answers of name servers, or parts of one, that found no room: names, not events. */
+uint64_t tracer__dns_lost(const struct tracer *t);
+
 /*
  * Close the UDP flows that have ended, and if there are too many the least recently used: each becomes
  * an event in the ring buffer. 0 or -errno.

@@ -332,6 +332,9 @@ int tracer_load(struct tracer *t, const struct opts *opts)
 	t->plan.wanted[HOOK_SCAN_FILES] = !list; /* for the owners, even if nothing is printed */
 	t->plan.wanted[HOOK_TREE] = opts->filters.set & FILTER_TREE;
 	t->plan.wanted[HOOK_CGROUP] = !list && opts->cgroups;
+	t->plan.wanted[HOOK_DNS] =
+		(opts->command == COMMAND_TRACE || opts->command == COMMAND_PROBE) &&
+		opts_want_names(opts);
 	if (!t->features.kprobes)
 		plan_fail_backend(&t->plan, BACKEND_KPROBE, -ENOENT);
 	if (t->features.fentry_error)

@@ -28,7 +28,7 @@ OPEN = {'established', 'accept', 'close'}
 FIELDS = {name: (kind, SOCKET_EVENTS) for kind, names in {
     int: 'ipv id pid tid ppid uid netns lport rport',
     str: 'proto comm exe cgroup container runtime pod unit attr laddr raddr lclass rclass lservice rservice lorigin '
-         'rname direction service',
+         'rname rname_source direction service',
     bool: 'mapped mptcp',
 }.items() for name in names.split()}
 FIELDS |= {
@@ -50,6 +50,7 @@ FIELDS |= {
 WORDS = {
     'proto': {'tcp', 'udp'}, 'direction': {'in', 'out'}, 'lorigin': {'dynamic', 'bound'},
     'attr': {'connect', 'accept', 'listen', 'listener', 'send', 'recv', 'scan', 'none'},
+    'rname_source': {'dns', 'hosts', 'lookup'},
     'phase': {'local', 'handshake', 'cancelled'}, 'change': {'new', 'gone'},
 }
 REASONS = {
@@ -114,6 +115,7 @@ def check_socket_event(event):
         check_existing(event)
     elif kind != 'state':
         assert 'direction' in event or event['attr'] == 'none', 'no direction'
+    assert ('rname' in event) == ('rname_source' in event), 'half a name'
     if 'service' in event:
         server = 'r' if event.get('direction') == 'out' else 'l'
         assert event['service'] == event[server + 'service']

@@ -51,6 +51,13 @@ static void test_ends(void **state)
 	expect("remote", &s.line, "a.example:54321");
 	s.line.rname = STR("a b\n\033[m");
 	expect("remote", &s.line, "a\\x20b\\x0a\\x1b[m:54321");
+	s.line.rname = STR("localhost"); /* says less than the address, unless somebody was asked */
+	s.line.rname_source = RNAME_HOSTS;
+	expect("remote", &s.line, "localhost:54321");
+	sample_endpoints(s.e, "127.0.0.1", "127.0.0.1");
+	expect("remote", &s.line, "127.0.0.1:54321");
+	s.line.rname_source = RNAME_LOOKUP;
+	expect("remote", &s.line, "localhost:54321");
 	s.line.rname = STR("");
 	sample_endpoints(s.e, "fd00::1", "fd00::2");
 	expect("local", &s.line, "[fd00::1]:443");

@@ -80,6 +80,7 @@ static void test_every_field_is_produced(void **state)
 		s.line.pod = STR("1234abcd-12ab-34cd-56ef-1234567890ab");
 		s.line.unit = STR("app.service");
 		s.line.rname = STR("example.org");
+		s.line.rname_source = RNAME_DNS;
 		note_fields(&s.line, seen);
 		if (kind == EVENT_EXISTING) { /* a listener has others than a connection */
 			s.e->new_state = TCP_LISTEN;

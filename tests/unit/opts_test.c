@@ -82,6 +82,7 @@ static bool is_json(void) { return o.json; }
 static bool is_csv(void) { return o.csv; }
 static bool is_markdown(void) { return o.markdown; }
 static bool is_numeric(void) { return o.numeric; }
+static bool is_resolve(void) { return o.resolve; }
 static bool is_columns(void) { return !strcmp(o.columns, "event,pid"); }
 static bool is_no_header(void) { return !o.header; }
 static bool is_color(void) { return o.color == COLOR_ALWAYS; }
@@ -142,6 +143,7 @@ static const struct row_case {
 	{ "csv", is_csv, NULL, NULL, OPTS_RUN },
 	{ "markdown", is_markdown, NULL, NULL, OPTS_RUN },
 	{ "numeric", is_numeric, NULL, NULL, OPTS_RUN },
+	{ "resolve", is_resolve, NULL, NULL, OPTS_RUN },
 	{ "columns", is_columns, "event,pid", "pids", OPTS_RUN },
 	{ "no-header", is_no_header, NULL, NULL, OPTS_RUN },
 	{ "color", is_color, "always", "Always", OPTS_RUN },
@@ -481,6 +483,28 @@ static void test_abbreviations(void **state)
 	assert_int_equal(o.filters.set, FILTER_IN);
 }
 
+/* Nothing looks for names that no line would show. */
+static void test_names_of_hosts(void **state)
+{
+	(void)state;
+	assert_run("-j");
+	assert_true(opts_want_names(&o));
+	assert_run("--columns=time,remote");
+	assert_true(opts_want_names(&o));
+	assert_run("--columns=rname_source", "-e", "listen,fail");
+	assert_true(opts_want_names(&o));
+	assert_run("--columns=time,raddr,service");
+	assert_false(opts_want_names(&o));
+	assert_run("-jn");
+	assert_false(opts_want_names(&o));
+	assert_run("-j", "-e", "listen,unlisten"); /* of no remote side */
+	assert_false(opts_want_names(&o));
+	assert_run("list", "-s");
+	assert_false(opts_want_names(&o));
+	assert_usage("--numeric shows none", "--resolve", "-n");
+	assert_usage("--summary shows none", "list", "--resolve", "-s");
+}
+
 static void test_lists_add_up(void **state)
 {
 	(void)state;
@@ -715,6 +739,7 @@ int main(void)
 		TEST(test_wrong_options),
 		TEST(test_letters_combine),
 		TEST(test_abbreviations),
+		TEST(test_names_of_hosts),
 		TEST(test_lists_add_up),
 		TEST(test_last_one_counts),
 		TEST(test_full_pairs_are_no_filter),

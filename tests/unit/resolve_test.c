@@ -196,6 +196,19 @@ static void test_short_records(void **state)
 	assert_int_equal(l.holder_cnt, 0);
 }
 
+/* None unless they are asked for; then they are there with everything else. */
+static void test_hosts(void **state)
+{
+	(void)state;
+	assert_null(resolver_hosts(named));
+	assert_int_equal(resolver_name_hosts(named, false), 0);
+	assert_non_null(resolver_hosts(named));
+	resolver_line(named, s.e, &l); /* nobody has named it */
+	assert_int_equal(l.rname.len, 0);
+	assert_int_equal(l.rname_source, RNAME_NONE);
+	assert_string_equal(l.rservice.ptr, "https");
+}
+
 static void test_line_is_whole(void **state)
 {
 	(void)state;
@@ -221,7 +234,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(test_services),	  TEST(test_chosen_port), TEST(test_users),
 		TEST(test_paths),	  TEST(test_holders),	  TEST(test_short_records),
-		TEST(test_line_is_whole),
+		TEST(test_line_is_whole), TEST(test_hosts),
 	};
 
 	return cmocka_run_group_tests_name("resolve", tests, NULL, NULL);
