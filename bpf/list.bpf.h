@@ -188,8 +188,8 @@ SUBPROG int list_tcp_sock(struct seq_file *seq, struct tcp_sock *tp)
 	id = conn_id(tp);
 	h = bpf_map_lookup_elem(&holdings, &id);
 	if (!h && shared.list_phase == LIST_TABLES && state == TCP_LISTEN && is_subflow(tp)) {
-		list_insert(id, 0,
-			    true); /* whatever the filters: only now can its process be found */
+		/* whatever the filters: only now can its process be found */
+		list_insert(id, 0, true);
 		return 0;
 	}
 	if (!list_is_due(x, h, (struct sock *)tp))

@@ -3,7 +3,8 @@
 
 #include <errno.h>
 #include <stdlib.h>
-#include <uthash.h>
+
+#include "hash.h"
 
 struct late_socket {
 	struct event event;

@@ -14,7 +14,8 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
-#include <uthash.h>
+
+#include "hash.h"
 
 struct seen {
 	uint32_t inode;

@@ -61,14 +61,14 @@ void port_complete(struct port_lines *p, struct port_row *row)
 void port_line(struct port_lines *p, struct port_row *row, struct line *l)
 {
 	const struct event *e = &row->event;
-	bool is_listener = e->proto == IPPROTO_TCP && !row->key.outbound;
+	bool listens = port_listens(&row->key);
 
 	resolver_line(p->resolver, e, l);
 	row->facts.scope = scope_of(e, p->netns && e->netns && e->netns != p->netns);
 	row->facts.unexpected = fit_unexpected(l);
 	row->facts.connections = row->connections;
-	row->facts.has_connections = is_listener;
-	row->facts.has_accepted = is_listener && p->accepts;
+	row->facts.has_connections = listens;
+	row->facts.has_accepted = listens && p->accepts;
 	l->port = &row->facts;
 }
 

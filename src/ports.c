@@ -124,11 +124,6 @@ static struct row *find_row(struct ports *p, const struct event *e, struct str e
 	return r;
 }
 
-static bool is_listener(const struct port_key *key)
-{
-	return key->proto == IPPROTO_TCP && !key->outbound;
-}
-
 static struct row *add_row(struct ports *p, const struct event *e, struct str exe)
 {
 	struct row *r = calloc(1, sizeof(*r));
@@ -143,7 +138,7 @@ static struct row *add_row(struct ports *p, const struct event *e, struct str ex
 	else
 		r->row.event.direction = DIRECTION_NONE;
 	HASH_ADD(hh, p->rows, row.key, sizeof(r->row.key), r);
-	if (is_listener(&r->row.key)) {
+	if (port_listens(&r->row.key)) {
 		r->next_of_port = p->listeners[r->row.key.port];
 		p->listeners[r->row.key.port] = r;
 	}

@@ -6,6 +6,7 @@
 #ifndef CONNSNOOP_PORTS_H
 #define CONNSNOOP_PORTS_H
 
+#include <netinet/in.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -26,6 +27,12 @@ struct port_key {
 	uint8_t outbound;
 	uint8_t reserved[3];
 };
+
+/* Of TCP, and waiting for connections: what has them counted. */
+static inline bool port_listens(const struct port_key *key)
+{
+	return key->proto == IPPROTO_TCP && !key->outbound;
+}
 
 /* What is known of an open port; the caller makes a line of it. */
 struct port_row {

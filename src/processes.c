@@ -10,9 +10,9 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
-#include <uthash.h>
 
 #include "cgroup2.h"
+#include "hash.h"
 
 #define PATH_LEN 64   /* of what is below /proc */
 #define FILE_LEN 8192 /* status and cgroup are shorter, but for cgroup paths beyond all sense */

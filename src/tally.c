@@ -4,8 +4,8 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <uthash.h>
 
+#include "hash.h"
 #include "info.h"
 #include "names.h"
 #include "services.h"

@@ -4,7 +4,8 @@
 
 #include <errno.h>
 #include <stdlib.h>
-#include <uthash.h>
+
+#include "hash.h"
 
 struct told_socket {
 	uint64_t cookie;

@@ -52,16 +52,24 @@ static void test_hosts(void **state)
 	hostnames_free(h);
 }
 
-/* In a network namespace where nobody is: what is still pending goes with the rest. */
-static void test_no_answer(void **state)
+/* In a network namespace where nobody is to answer. */
+static struct hostnames *new_alone(void)
 {
 	struct hostnames *h;
 
-	(void)state;
 	if (unshare(CLONE_NEWNET))
 		skip();
 	h = hostnames_new();
 	assert_non_null(h);
+	return h;
+}
+
+/* What is still pending goes with the rest. */
+static void test_no_answer(void **state)
+{
+	struct hostnames *h = new_alone();
+
+	(void)state;
 	hostnames_ask(h, nobody, 4);
 	hostnames_wait(h, 1);
 	assert_int_equal(hostnames_get(h, nobody, 4).len, 0);
@@ -73,14 +81,10 @@ static void test_no_answer(void **state)
 /* Asked again and again for other addresses, it does not remember them all. */
 static void test_trim(void **state)
 {
+	struct hostnames *h = new_alone();
 	uint8_t addr[16] = { 127 };
-	struct hostnames *h;
 
 	(void)state;
-	if (unshare(CLONE_NEWNET))
-		skip();
-	h = hostnames_new();
-	assert_non_null(h);
 	hostnames_ask(h, loopback, 4);
 	hostnames_wait(h, 10000);
 	hostnames_trim(h);

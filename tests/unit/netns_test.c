@@ -83,17 +83,12 @@ static void test_stopped(void **state)
 	assert_int_equal(w.cnt, 1);
 }
 
-/* One that a process has made: found from outside, and left again. */
-static void test_other(void **state)
+/* A process in a network namespace of its own, which is @inode; 0: it may not have one. */
+static pid_t other_begin(uint32_t *inode)
 {
-	struct walk w = { .cnt = 0 };
-	uint32_t home = present(), inode = 0;
-	int ready[2], status;
+	int ready[2];
 	pid_t pid;
 
-	(void)state;
-	if (geteuid())
-		skip();
 	assert_int_equal(pipe(ready), 0);
 	pid = fork();
 	assert_true(pid >= 0);
@@ -108,8 +103,30 @@ static void test_other(void **state)
 		_exit(0);
 	}
 	close(ready[1]);
-	assert_int_equal(read(ready[0], &inode, sizeof(inode)), sizeof(inode));
+	assert_int_equal(read(ready[0], inode, sizeof(*inode)), sizeof(*inode));
 	close(ready[0]);
+	return pid;
+}
+
+static void other_end(pid_t pid)
+{
+	int status;
+
+	kill(pid, SIGKILL);
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+}
+
+/* One that a process has made: found from outside, and left again. */
+static void test_other(void **state)
+{
+	struct walk w = { .cnt = 0 };
+	uint32_t home = present(), inode;
+	pid_t pid;
+
+	(void)state;
+	if (geteuid())
+		skip();
+	pid = other_begin(&inode);
 	if (inode) {
 		assert_int_equal(netns_for_each(inode, visit, &w), 0);
 		assert_int_equal(w.cnt, 1);
@@ -119,8 +136,7 @@ static void test_other(void **state)
 		assert_int_equal(netns_for_each(inode, visit, &w), -EPIPE);
 		assert_int_equal(present(), home);
 	}
-	kill(pid, SIGKILL);
-	assert_int_equal(waitpid(pid, &status, 0), pid);
+	other_end(pid);
 	if (!inode)
 		skip(); /* root, but of no namespaces */
 }
@@ -130,27 +146,14 @@ static void test_out_of_descriptors(void **state)
 {
 	struct walk w = { .cnt = 0 };
 	struct rlimit before, limit;
-	int home = dup(STDIN_FILENO), err, status, ready[2];
+	int home = dup(STDIN_FILENO), err;
+	uint32_t inode;
 	pid_t pid;
-	char c;
 
 	(void)state;
 	if (geteuid())
 		skip();
-	assert_int_equal(pipe(ready), 0);
-	pid = fork();
-	assert_true(pid >= 0);
-	if (!pid) {
-		c = !unshare(CLONE_NEWNET);
-		if (write(ready[1], &c, 1) != 1)
-			_exit(1);
-		close(STDOUT_FILENO);
-		pause();
-		_exit(0);
-	}
-	assert_int_equal(read(ready[0], &c, 1), 1);
-	close(ready[0]);
-	close(ready[1]);
+	pid = other_begin(&inode);
 	close(home);
 	assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
 	limit = before;
@@ -158,9 +161,8 @@ static void test_out_of_descriptors(void **state)
 	assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
 	err = netns_for_each(0, visit, &w);
 	assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
-	kill(pid, SIGKILL);
-	assert_int_equal(waitpid(pid, &status, 0), pid);
-	if (!c)
+	other_end(pid);
+	if (!inode)
 		skip(); /* root, but of no namespaces */
 	assert_int_equal(err, -EMFILE);
 }

@@ -39,6 +39,7 @@ static int setup(void **state)
 
 	(void)state;
 	row = (struct port_row){ .event = *s.e, .connections = 3 };
+	row.key.proto = row.event.proto;
 	row.event.netns = own_netns();
 	row.event.owner.pid = getpid();
 	row.facts.accepted = 5;
@@ -82,10 +83,10 @@ static void test_listener(void **state)
 static void test_without_connections(void **state)
 {
 	(void)state;
-	row.event.proto = IPPROTO_UDP;
+	row.key.proto = row.event.proto = IPPROTO_UDP;
 	port_line(lines, &row, &l);
 	assert_false(l.port->has_connections || l.port->has_accepted);
-	row.event.proto = IPPROTO_TCP;
+	row.key.proto = row.event.proto = IPPROTO_TCP;
 	row.key.outbound = true;
 	port_line(lines, &row, &l);
 	assert_false(l.port->has_connections || l.port->has_accepted);
