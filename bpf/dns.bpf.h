@@ -110,6 +110,22 @@ static __always_inline struct flow *dns_flow(struct __sk_buff *skb, __u64 id)
 }
 
 /*
+ * A port that the kernel chose, which nobody knows to be open: so whom the socket has asked sent this, whether
+ * or not that was noted yet. But if others are noted, it would be too. Filters of what a flow is leave out some.
+ */
+static __always_inline bool dns_may_have_asked(struct sock *sk, __u64 id)
+{
+	struct udp_socket *s;
+
+	if (sock_lorigin(sk) != LORIGIN_DYNAMIC)
+		return false;
+	if (cfg.filters & ~FILTER_OWNER)
+		return true;
+	s = bpf_map_lookup_elem(&udp_sockets, &id);
+	return !s || !s->flow_cnt;
+}
+
+/*
  * Has this socket asked? Anybody can send a datagram from port 53 to an open port of UDP, or connect from
  * it, and what such a one says is no answer. Sets whose the socket is, where that is known.
  */
@@ -127,10 +143,11 @@ static __always_inline bool dns_has_asked(struct __sk_buff *skb, struct sock *sk
 	}
 	flow = dns_flow(skb, head->id);
 	head->pid = flow ? flow->owner.pid : 0;
-	/* connected, so to who has sent this; or to a port that nobody knows to be open */
-	return (flow && flow->direction == DIRECTION_OUT) ||
-	       LOAD(sk, __sk_common.skc_dport) == bpf_htons(DNS_PORT) ||
-	       sock_lorigin(sk) == LORIGIN_DYNAMIC;
+	if (flow)
+		return flow->direction == DIRECTION_OUT;
+	/* connected, so to who has sent this */
+	return LOAD(sk, __sk_common.skc_dport) == bpf_htons(DNS_PORT) ||
+	       dns_may_have_asked(sk, head->id);
 }
 
 /* Where in its stream a segment's payload begins, whatever the socket has received by now. */

@@ -102,6 +102,10 @@ CASES = {
     'names': ('Names', [
         'cgroup that is removed before the line is printed',
         'container, pod and unit by the cgroup',
+        'real resolvers and clients, UDP and TCP',
+        'connection within a millisecond of the answer',
+        'answers from whom nobody has asked',
+        'more names than are remembered',
     ]),
     'existing': ('What was there before', [
         'TCP and UDP sockets of every namespace, with owner, state and totals',
