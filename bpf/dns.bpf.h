@@ -143,11 +143,9 @@ static __always_inline bool dns_has_asked(struct __sk_buff *skb, struct sock *sk
 	}
 	flow = dns_flow(skb, head->id);
 	head->pid = flow ? flow->owner.pid : 0;
-	if (flow)
-		return flow->direction == DIRECTION_OUT;
-	/* connected, so to who has sent this */
-	return LOAD(sk, __sk_common.skc_dport) == bpf_htons(DNS_PORT) ||
-	       dns_may_have_asked(sk, head->id);
+	if (LOAD(sk, __sk_common.skc_dport) == bpf_htons(DNS_PORT))
+		return true; /* connected, so to who has sent this */
+	return flow ? flow->direction == DIRECTION_OUT : dns_may_have_asked(sk, head->id);
 }
 
 /* Where in its stream a segment's payload begins, whatever the socket has received by now. */

@@ -11,6 +11,7 @@
 #include "dns.h"
 #include "dns_names.h"
 #include "dns_stream.h"
+#include "held.h"
 #include "hostnames.h"
 #include "hosts.h"
 #include "log.h"
@@ -22,6 +23,7 @@
 struct rnames {
 	struct dns_names *names;
 	struct dns_streams *streams;
+	struct held *held; /* names from answers, of connections that are open */
 	struct hosts *hosts;
 	struct hostnames *lookups; /* NULL: nobody is asked */
 	uint32_t netns;		   /* our own, whose hosts those are */
@@ -38,10 +40,11 @@ struct rnames *rnames_new(bool lookups)
 		return NULL;
 	r->names = dns_names_new();
 	r->streams = dns_streams_new();
+	r->held = held_new();
 	r->hosts = hosts_new(HOSTS_FILE);
 	r->lookups = lookups ? hostnames_new() : NULL;
 	r->netns = stat("/proc/self/ns/net", &st) ? 0 : st.st_ino;
-	if (r->names && r->streams && r->hosts && (r->lookups || !lookups))
+	if (r->names && r->streams && r->held && r->hosts && (r->lookups || !lookups))
 		return r;
 	rnames_free(r);
 	return NULL;
@@ -53,6 +56,7 @@ void rnames_free(struct rnames *r)
 		return;
 	dns_names_free(r->names);
 	dns_streams_free(r->streams);
+	held_free(r->held);
 	hosts_free(r->hosts);
 	hostnames_free(r->lookups);
 	free(r);
@@ -160,6 +164,13 @@ static void find_name(struct rnames *r, struct line *l)
 		set_name(l, told, RNAME_DNS);
 }
 
+/* Has the connection only begun, so that what is found now is its name for good? */
+static bool is_first(enum event_kind kind)
+{
+	return kind == EVENT_CONNECT || kind == EVENT_ESTABLISHED || kind == EVENT_ACCEPT ||
+	       kind == EVENT_FLOW;
+}
+
 static void look_up(struct rnames *r, struct line *l)
 {
 	const struct event *e = l->e;
@@ -177,7 +188,12 @@ void rnames_line(struct rnames *r, struct line *l)
 
 	if (!(e->flags & EVENT_F_REMOTE) || (e->ipv != 4 && e->ipv != 6))
 		return;
+	set_name(l, held_get(r->held, e), RNAME_DNS);
+	if (l->rname.len)
+		return;
 	find_name(r, l);
+	if (l->rname_source == RNAME_DNS && is_first(e->kind))
+		held_set(r->held, e, l->rname);
 	if (!l->rname.len && r->lookups)
 		look_up(r, l);
 }

@@ -46,7 +46,7 @@ IN_EVERY_VM = {
 }
 # Variants of what is tested there once, and floods.
 NOT_IN_VMS = re.compile(r'test_(route|icmp|firewall|cgroup)\[non-blocking|test_route\[.*ffff:'
-                        r'|test_many_reset_in_the_queue|test_reset_while_accept_returns')
+                        r'|test_many_reset_in_the_queue|test_reset_while_accept_returns|test_twice_as_many_names')
 VARIANTS_IN_VMS = 3  # of a test with parameters: the first ones
 # What attaches nothing is the same with every backend: on each kernel one runs them.
 WITHOUT_BACKEND = re.compile(r'test_list\.py::|test_ports\.py::test_(rows|connections|one_row|two_namesp|no_drift|drift)')

@@ -259,7 +259,7 @@ def test_pipelined(trace, servers):
     with servers.ns:
         with tcp_socket(AUTHORITY) as sock:
             sock.connect((AUTHORITY, 53))
-            sock.sendall(b''.join(framed(query(name, AAAA if '6' in name or 'six' in name else A, i))
+            sock.sendall(b''.join(framed(query(name, AAAA if 'wide6' in name or 'six' in name else A, i))
                                   for i, name in enumerate(names)))
             order = [int.from_bytes(receive_message(sock)[:2], 'big') for _ in names]
         last = {names[i].split('.')[1]: names[i] for i in order}
@@ -315,3 +315,51 @@ def test_forged(trace, netns, source, connected):
             with listen_on(to) as listener, tcp_socket(to) as sock:
                 sock.connect(listener.getsockname())
                 trace.wait_for(event='connect', id=cookie(sock), rname=name)
+
+
+def rss_kib(pid):
+    with open(f'/proc/{pid}/status') as f:
+        return next(int(line.split()[1]) for line in f if line.startswith('VmRSS'))
+
+
+@pytest.mark.case('names', 'more names than are remembered')
+def test_twice_as_many_names(tracer, netns):
+    """Twice as many as are remembered, each of its own: an open connection keeps its name, an old one goes."""
+    trace = tracer('--stats')
+
+    def tell(sock, client, i):
+        name = f'a-host-with-a-name-of-usual-length-{i}.example'
+        to = f'127.{1 + (i >> 16)}.{i >> 8 & 255}.{i & 255}'
+        sock.sendto(answer(question(name), [address(name, to, ttl=86400)]), client.getsockname())
+        client.recv(4096)
+        return name, to
+
+    def connect(to):
+        sock = tcp_socket()
+        sock.connect((to, port_of(listener)))
+        return sock, cookie(sock)
+
+    with netns, udp_socket(port=53) as sock, udp_socket(port=0) as client, listen_on('0.0.0.0', backlog=4096) as listener:
+        client.connect(sock.getsockname())
+        name, to = tell(sock, client, 0)
+        kept, kept_id = connect(to)
+        trace.wait_for(event='connect', id=kept_id, rname=name)
+        before = rss_kib(trace.process.pid)
+        for i in range(1, 200_000):
+            last, last_to = tell(sock, client, i)
+            if i % 2000 == 0:  # that much has been read
+                one, one_id = connect(last_to)
+                one.close()
+                trace.wait_for(event='close', id=one_id, rname=last)
+        grown = rss_kib(trace.process.pid) - before
+        old, old_id = connect(to)
+        trace.wait_for(event='connect', id=old_id, rname=None)
+        for one in kept, old:
+            one.close()
+        trace.wait_for(event='close', id=kept_id, rname=name)
+    trace.stop()
+    said = {line.rpartition(' ')[0].strip(): int(line.split()[-1]) for line in trace.stderr.splitlines()
+            if 'answers' in line or line.startswith('names known')}
+    assert said['names known at the end'] == 100_000 and not said['lost answers, or parts of them'], said
+    print(f'{grown} KiB')
+    assert grown < 40 << 10

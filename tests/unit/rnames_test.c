@@ -159,6 +159,39 @@ static void test_begin(void **state)
 	sample_free(&close);
 }
 
+/* A connection keeps its name, whatever comes and goes; who comes later is told another. */
+static void test_held(void **state)
+{
+	struct sample close = sample_new(EVENT_CLOSE), old = s;
+
+	(void)state;
+	learn("first.example", "10.1.2.3", s.e->netns, s.e->owner.pid);
+	assert_string_equal(name("10.1.2.3", RNAME_DNS), "first.example");
+	s.e->ts_ns += 2000;
+	learn("second.example", "10.1.2.3", s.e->netns, s.e->owner.pid);
+	s.e->kind = EVENT_STATE;
+	assert_string_equal(name("10.1.2.3", RNAME_DNS), "first.example");
+	for (int i = 0; i < 200000 / 250; i++) {
+		for (int j = 0; j < 250; j++) {
+			char address[16];
+
+			snprintf(address, sizeof(address), "10.2.%d.%d", i & 255, j);
+			learn(i < 256 ? "a.example" : "b.example", address, 1 + i, 0);
+		}
+	}
+	s.e->kind = EVENT_ESTABLISHED;
+	s.e->id++;
+	assert_string_equal(name("10.1.2.3", RNAME_NONE), "");
+	s.e->id--;
+	memcpy(close.e, s.e, EVENT_HEAD_SIZE);
+	close.e->kind = EVENT_CLOSE;
+	s = close;
+	assert_string_equal(name("10.1.2.3", RNAME_DNS), "first.example");
+	assert_string_equal(name("10.1.2.3", RNAME_NONE), ""); /* it was the last event */
+	s = old;
+	sample_free(&close);
+}
+
 static void test_tcp(void **state)
 {
 	uint8_t whole[512];
@@ -231,7 +264,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(test_dns), TEST(test_elsewhere),	  TEST(test_hosts),   TEST(test_begin),
-		TEST(test_tcp), TEST(test_short_records), TEST(test_lookups),
+		TEST(test_tcp), TEST(test_short_records), TEST(test_lookups), TEST(test_held),
 	};
 
 	return cmocka_run_group_tests_name("rnames", tests, NULL, NULL);
