@@ -196,6 +196,30 @@ static void find_container(struct span s, struct span parent, struct cgroup_mean
 	}
 }
 
+/*
+ * What the kubelet or Docker names for systemd, given to a runtime whose driver is cgroupfs, becomes a directory
+ * as it stands: SLICE:PREFIX:ID. @s is cut to the slice.
+ */
+static void find_unsplit(struct span *s, struct cgroup_meaning *m)
+{
+	char scope[UNIT_MAX];
+	const char *id = memrchr(s->ptr, ':', s->len);
+	const char *prefix = id ? memrchr(s->ptr, ':', id - s->ptr) : NULL;
+	size_t len;
+
+	if (!prefix)
+		return;
+	len = s->ptr + s->len - prefix - 1;
+	if (len + sizeof(".scope") > sizeof(scope))
+		return;
+	memcpy(scope, prefix + 1, len);
+	scope[id - prefix - 1] = '-';
+	memcpy(scope + len, ".scope", sizeof(".scope"));
+	s->len = prefix - s->ptr;
+	if (!m->container[0])
+		find_container((struct span){ scope, strlen(scope) }, *s, m);
+}
+
 /* --- pods --------------------------------------------------------------------------------------- */
 
 /* Slices have '_' in place of '-', which would separate them from their parents. */
@@ -286,6 +310,7 @@ void cgroup_meaning(const char *cgroup, struct cgroup_meaning *m)
 
 		if (!m->container[0])
 			find_container(s, parent, m);
+		find_unsplit(&s, m);
 		if (!m->pod[0])
 			find_pod(s, m->pod);
 		if (!m->unit[0])

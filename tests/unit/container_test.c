@@ -75,6 +75,12 @@ static const struct known pods[] = {
 	{ "/kubepods/pod" POD "/crio-" ID, "cri-o", ID, POD, "" },
 	{ "/kubepods/pod" POD, "", "", POD, "" },
 	{ QOS, "", "", POD, "" },
+	/* the kubelet means systemd, containerd makes directories */
+	{ "/kubepods-burstable-pod" POD_IN_SLICE ".slice:cri-containerd:" ID, "containerd", ID, POD, "" },
+	{ "/system.slice/containerd.service/kubepods-besteffort-pod" POD_IN_SLICE ".slice:cri-containerd:" ID,
+	  "containerd", ID, POD, "containerd.service" },
+	{ "/system.slice:docker:" ID, "docker", ID, "", "" },
+	{ "/system.slice/kubepods-pod" POD_IN_SLICE ".slice:crio:" ID "/init.scope", "cri-o", ID, POD, "init.scope" },
 	/* kind: a node is a container, and its kubelet has a cgroup of its own */
 	{ "/docker/" ID "/kubelet/kubepods/besteffort/pod" POD "/" ID2, "", ID2, POD, "" },
 	{ "/system.slice/docker-" ID ".scope/kubelet.slice/kubelet-kubepods.slice/kubelet-kubepods-besteffort.slice/"
@@ -132,6 +138,11 @@ static const struct known neither[] = {
 	{ "/user.slice/machine-web.scope", "", "", "", NULL },
 	{ "/machine.slice/machine-libpod_pod_" ID ".slice", "", "", "", "" },
 	{ "/kubepods/pod", "", "", "", "" },
+	{ "/a:b:" ID, "", "", "", "" },
+	{ "/:docker:", "", "", "", "" },
+	{ "/::", "", "", "", "" },
+	{ "/:" ID, "", "", "", "" },
+	{ "/system.slice/docker-" ID2 ".mount:x", "", "", "", "" },
 	{ "/kubepods/pod" POD "0", "", "", "", "" },
 	{ "/kubepods/podcast-34abcd-12ab-34cd-56ef-1234567890ab", "", "", "", "" },
 	{ "/kubepods/tripod" POD, "", "", "", "" },
