@@ -42,16 +42,23 @@ static void take_out(struct held *h, struct connection *c)
 	h->bytes -= size_of(c);
 }
 
+static void drop_first(struct held *h, size_t bytes_max)
+{
+	struct connection *c, *next;
+
+	HASH_ITER(hh, h->table, c, next) {
+		if (h->bytes <= bytes_max)
+			return;
+		take_out(h, c);
+		free(c);
+	}
+}
+
 void held_free(struct held *h)
 {
 	if (!h)
 		return;
-	while (h->table) {
-		struct connection *c = h->table;
-
-		take_out(h, c);
-		free(c);
-	}
+	drop_first(h, 0);
 	free(h->last);
 	free(h);
 }
@@ -81,11 +88,7 @@ void held_set(struct held *h, const struct event *e, struct str name)
 	c->name[name.len] = '\0';
 	HASH_ADD(hh, h->table, key, sizeof(c->key), c);
 	h->bytes += size_of(c);
-	while (h->bytes > HELD_BYTES_MAX) {
-		old = h->table;
-		take_out(h, old);
-		free(old);
-	}
+	drop_first(h, HELD_BYTES_MAX);
 }
 
 struct str held_get(struct held *h, const struct event *e)
