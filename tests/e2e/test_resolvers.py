@@ -4,6 +4,7 @@ import random
 import shutil
 import socket
 import subprocess
+import sys
 import threading
 
 import pytest
@@ -93,7 +94,7 @@ def commands(client, directory, name, port):
     need_programs(client)
     return {
         'curl': ['curl', '-s', '-m', '10', '--noproxy', '*', f'http://{name}:{port}/'],
-        'python3': ['python3', '-c', PYTHON, name, str(port)],
+        'python3': [sys.executable, '-I', '-S', '-c', PYTHON, name, str(port)],
         'busybox': ['busybox', 'wget', '-q', '-O', '/dev/null', f'http://{name}:{port}/'],
     }[client]
 
@@ -140,7 +141,7 @@ def test_server(trace, servers, server, kind):
 def test_international(trace, servers, name):
     """As it is asked for on the wire."""
     with servers.ns:
-        status, said = run_client(servers, AUTHORITY, ['python3', '-c', PYTHON, name, str(servers.web.port)])
+        status, said = run_client(servers, AUTHORITY, [sys.executable, '-I', '-S', '-c', PYTHON, name, str(servers.web.port)])
     assert status == 0, said
     check_client(trace, servers, 'xn--bcher-kva.example', raddr='127.0.1.4')
 
@@ -148,7 +149,7 @@ def test_international(trace, servers, name):
 def test_search_domain(trace, servers):
     """The name with its suffix, which is the one that exists."""
     with servers.ns:
-        status, said = run_client(servers, AUTHORITY, ['python3', '-c', PYTHON, 'short', str(servers.web.port)],
+        status, said = run_client(servers, AUTHORITY, [sys.executable, '-I', '-S', '-c', PYTHON, 'short', str(servers.web.port)],
                                   'search nowhere.example plain.example')
     assert status == 0, said
     check_client(trace, servers, 'short.plain.example')
