@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "columns.h"
+#include "composite.h"
 #include "fields.h"
 #include "log.h"
 #include "opts_table.h"
@@ -204,6 +205,11 @@ static void drop_full_pair(struct filters *f, uint32_t pair)
 		f->set &= ~pair;
 }
 
+static bool column_shows_link(const struct column_name *c)
+{
+	return c->field ? c->field->needs & NEED_LINK : !strcmp(c->composite->name, "route");
+}
+
 /* With --json nobody else would look at them. */
 static int check_columns(struct opts *o)
 {
@@ -215,8 +221,10 @@ static int check_columns(struct opts *o)
 		return 0;
 	if (columns_find(o->columns, &columns, &cnt))
 		return -1; /* it said why */
-	for (size_t i = 0; i < cnt; i++)
+	for (size_t i = 0; i < cnt; i++) {
 		o->cgroups |= columns[i].field && field_is_of_cgroup(columns[i].field);
+		o->link |= !o->json && column_shows_link(&columns[i]);
+	}
 	free(columns);
 	return 0;
 }
@@ -241,6 +249,7 @@ static int finish_list(struct opt_ctx *c)
 
 	o->states = choose_states(c);
 	o->events = 1u << EVENT_EXISTING;
+	o->link &= !o->summary;
 	if (o->listening + o->all + !!c->states_listed > 1) {
 		log_err("-l, -a and --state each say which sockets to list: give one of them");
 		return -1;
@@ -259,6 +268,7 @@ static int finish_ports(struct opt_ctx *c)
 	bool compares = o->baseline || o->write_baseline;
 
 	o->events = 1u << EVENT_LISTEN | 1u << EVENT_UNLISTEN | 1u << EVENT_ACCEPT | EVENTS_ALWAYS;
+	o->link = false; /* an open port has no other end */
 	if (o->outbound)
 		o->events |= 1u << EVENT_CONNECT | 1u << EVENT_FLOW;
 	if (o->baseline && o->write_baseline) {

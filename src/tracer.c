@@ -134,6 +134,11 @@ uint64_t tracer__dns_lost(const struct tracer *t)
 	return __atomic_load_n(&t->skel->bss->shared.dns_lost, __ATOMIC_RELAXED);
 }
 
+uint64_t tracer__link_lost(const struct tracer *t)
+{
+	return __atomic_load_n(&t->skel->bss->shared.link_lost, __ATOMIC_RELAXED);
+}
+
 const struct plan *tracer__plan(const struct tracer *t)
 {
 	return &t->plan;

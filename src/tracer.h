@@ -56,6 +56,9 @@ int tracer__losses(struct tracer *t, struct losses *losses);
 /* Answers of name servers, or parts of one, that found no room: names, not events. */
 uint64_t tracer__dns_lost(const struct tracer *t);
 
+/* --link: records that found no room. */
+uint64_t tracer__link_lost(const struct tracer *t);
+
 /*
  * Close the UDP flows that have ended, and if there are too many the least recently used: each becomes
  * an event in the ring buffer. 0 or -errno.
