@@ -102,6 +102,7 @@ CASES = {
     'names': ('Names', [
         'cgroup that is removed before the line is printed',
         'container, pod and unit by the cgroup',
+        'interface, next hop, MAC addresses, TTL, MTU, MSS and DSCP (--link)',
     ]),
     'existing': ('What was there before', [
         'TCP and UDP sockets of every namespace, with owner, state and totals',
