@@ -157,7 +157,7 @@ static void set_way(struct link_facts *f, const struct event *e, uint32_t dev_fl
 		f->way = WAY_LOOPBACK;
 		return;
 	}
-	if (next_hop_ipv && !is_remote) {
+	if ((next_hop_ipv == 4 || next_hop_ipv == 6) && !is_remote) {
 		f->way = WAY_GATEWAY;
 	} else if (dev_flags & IFF_POINTOPOINT) {
 		f->way = WAY_POINT_TO_POINT;
@@ -187,7 +187,7 @@ static void set_options(struct link_facts *f, const struct link_record *r, const
 	f->has_ttl = r->flags & LINK_F_TTL;
 	f->ttl = is_multicast(e) ? r->mc_ttl : r->ttl;
 	f->has_dscp = r->flags & LINK_F_DSCP;
-	f->dscp = r->dscp;
+	f->dscp = r->dscp & 63;
 	f->mtu = r->mtu;
 	f->mss = r->mss;
 }

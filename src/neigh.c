@@ -71,12 +71,21 @@ bool neigh_parse(uint8_t mac[MAC_LEN], const struct nlmsghdr *h)
 	return false;
 }
 
+void neigh_keep(struct neighs *n, const struct neigh_key *key, const uint8_t mac[MAC_LEN],
+		uint64_t now_ns)
+{
+	struct place *p = &n->places[place_of(key)];
+
+	p->key = *key;
+	p->asked_ns = now_ns;
+	memcpy(p->mac, mac, MAC_LEN);
+}
+
 const uint8_t *neigh_get(struct neighs *n, struct rtask *t, struct mnl_socket *nl,
 			 const struct neigh_key *key, uint64_t now_ns)
 {
 	struct ndmsg m = { .ndm_family = key->ipv == 4 ? AF_INET : AF_INET6,
 			   .ndm_ifindex = (int)key->ifindex };
-	struct place *p = &n->places[place_of(key)];
 	const struct nlmsghdr *answer;
 	uint8_t mac[MAC_LEN];
 	struct nlmsghdr *h;
@@ -85,8 +94,6 @@ const uint8_t *neigh_get(struct neighs *n, struct rtask *t, struct mnl_socket *n
 	mnl_attr_put(h, NDA_DST, key->ipv == 4 ? 4 : ADDR_LEN, key->addr);
 	if (rtask_ask(t, nl, RTM_NEWNEIGH, &answer) || !neigh_parse(mac, answer))
 		return NULL;
-	p->key = *key;
-	p->asked_ns = now_ns;
-	memcpy(p->mac, mac, MAC_LEN);
-	return p->mac;
+	neigh_keep(n, key, mac, now_ns);
+	return neigh_kept(n, key, now_ns);
 }

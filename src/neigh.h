@@ -27,6 +27,9 @@ void neighs_free(struct neighs *n); /* NULL is fine */
 /* What was found less than a second before @now_ns (CLOCK_MONOTONIC); NULL: nothing. */
 const uint8_t *neigh_kept(const struct neighs *n, const struct neigh_key *key, uint64_t now_ns);
 
+void neigh_keep(struct neighs *n, const struct neigh_key *key, const uint8_t mac[MAC_LEN],
+		uint64_t now_ns);
+
 /* Ask, and keep what is found. NULL: the kernel does not know it. Valid until the next call. */
 const uint8_t *neigh_get(struct neighs *n, struct rtask *t, struct mnl_socket *nl,
 			 const struct neigh_key *key, uint64_t now_ns);

@@ -13,6 +13,7 @@
 #include "fields.h"
 #include "log.h"
 #include "opts_table.h"
+#include "sort.h"
 #include "tally.h"
 #include "user.h"
 
@@ -249,7 +250,7 @@ static int finish_list(struct opt_ctx *c)
 
 	o->states = choose_states(c);
 	o->events = 1u << EVENT_EXISTING;
-	o->link &= !o->summary;
+	o->link = !o->summary && (o->link || (o->sort && sort_needs_link(o->sort)));
 	if (o->listening + o->all + !!c->states_listed > 1) {
 		log_err("-l, -a and --state each say which sockets to list: give one of them");
 		return -1;
