@@ -74,13 +74,16 @@ class Net:
 @pytest.fixture(scope='module')
 def net():
     spaces = [Namespace() for _ in range(3)]
-    hosts = Net(spaces)
-    hosts.inside = {ns: Process(netns=ns) for ns in spaces}  # a namespace is found by who is in it
+    inside = []
     try:
-        yield hosts
+        for ns in spaces:  # a namespace is found by who is in it
+            with ns:
+                inside.append(subprocess.Popen(['sleep', 'infinity']))
+        yield Net(spaces)
     finally:
-        for process in hosts.inside.values():
-            process.end()
+        for process in inside:
+            process.kill()
+            process.wait()
         for ns in spaces:
             ns.close()
 
@@ -118,18 +121,17 @@ def do_tell(name):
     return mss_and_mtu(held[name])
 
 
-def live(net, ns, server_ns, address):
+def live(ns, server_ns, address):
     """A connection between processes that are in these namespaces, until both have closed it: for each end its id
     and its MSS and MTU; and the client's address."""
-    client, server = net.inside[ns], net.inside[server_ns]
-    server.call(do_listen, address, 8080)
-    client_id, _ = client.call(do_connect, address, 8080)
-    server_id = server.call(do_accept)
-    known = client.call(do_tell, 'client'), server.call(do_tell, 'server')
-    other = server.call(do_name_peer)
-    client.call(do_close, 'client')
-    server.call(do_close, 'server')
-    server.call(do_close, 'listener')
+    with Process(netns=ns) as client, Process(netns=server_ns) as server:
+        server.call(do_listen, address, 8080)
+        client_id, _ = client.call(do_connect, address, 8080)
+        server_id = server.call(do_accept)
+        known = client.call(do_tell, 'client'), server.call(do_tell, 'server')
+        other = server.call(do_name_peer)
+        client.call(do_close, 'client')
+        server.call(do_close, 'server')
     return (client_id, known[0]), (server_id, known[1]), other
 
 
@@ -183,7 +185,7 @@ def test_listener_goes_nowhere(links, netns):
 @CONNECTION
 @pytest.mark.parametrize('address', ['10.1.0.1', 'fd00:1::1'])
 def test_on_link(links, net, address):
-    client, server, other = live(net, net.client, net.router, address)
+    client, server, other = live(net.client, net.router, address)
     common = {'link': 'on-link', 'ttl': 64, 'dscp': 0}
     check_life(links, client[0], common | device(net.client, 'c0') | client[1] | {
         'next_hop': address, 'next_hop_mac': mac_of(net.router, 'r0')}, ['connect', 'established'])
@@ -196,7 +198,7 @@ def test_on_link(links, net, address):
     ('10.2.0.2', '10.1.0.1', '10.2.0.1'), ('fd00:2::2', 'fd00:1::1', 'fd00:2::1'),
     ('10.3.0.2', 'fd00:1::1', '10.2.0.1')], ids=['IPv4', 'IPv6', 'IPv4 via IPv6'])
 def test_gateway(links, net, address, hop, back):
-    client, server, _ = live(net, net.client, net.server, address)
+    client, server, _ = live(net.client, net.server, address)
     neighbours = {n['dst']: n.get('lladdr') for n in ip(net.client, 'neigh')}
     assert neighbours[hop] == mac_of(net.router, 'r0')
     common = {'link': 'gateway', 'ttl': 64, 'dscp': 0}
