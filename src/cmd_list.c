@@ -11,7 +11,6 @@
 #include "clock.h"
 #include "commands.h"
 #include "hostnames.h"
-#include "links.h"
 #include "log.h"
 #include "opts.h"
 #include "output.h"
@@ -263,7 +262,7 @@ static int list_open(struct list *list, const struct services *services)
 	if (err)
 		return err;
 	if (o->link)
-		err = resolver_tell_links(list->resolver, LINKS_LIST_MAX);
+		err = resolver_tell_links(list->resolver, true);
 	if (err)
 		return err;
 	plain = *o;

@@ -13,7 +13,6 @@
 #include "clock.h"
 #include "commands.h"
 #include "follow.h"
-#include "links.h"
 #include "log.h"
 #include "opts.h"
 #include "output.h"
@@ -284,9 +283,6 @@ static void finish(struct trace *t)
 		account_print(&t->account, stderr);
 		if (t->names)
 			rnames_print(t->names, tracer__dns_lost(t->tracer), stderr);
-		if (t->opts->link)
-			fprintf(stderr, "%-32s %12llu\n", "lost routes of sockets",
-				(unsigned long long)tracer__link_lost(t->tracer));
 		tracer__print_stats(t->tracer, stderr);
 	}
 }
@@ -334,7 +330,7 @@ static int trace_open(struct trace *t, const struct services *services)
 	if (!err && opts_want_names(t->opts))
 		err = resolver_name_hosts(t->resolver, t->opts->resolve);
 	if (!err && t->opts->link)
-		err = resolver_tell_links(t->resolver, LINKS_TRACE_MAX);
+		err = resolver_tell_links(t->resolver, false);
 	err = err ?: tracer__open(&t->tracer, t->opts, on_record, t);
 	err = err ?: show_open(&t->output, t->opts, NULL, NULL);
 	err = err ?: loop_open(t);

@@ -9,7 +9,6 @@
 #include <string.h>
 
 #include "columns.h"
-#include "composite.h"
 #include "fields.h"
 #include "log.h"
 #include "opts_table.h"
@@ -206,11 +205,6 @@ static void drop_full_pair(struct filters *f, uint32_t pair)
 		f->set &= ~pair;
 }
 
-static bool column_shows_link(const struct column_name *c)
-{
-	return c->field ? c->field->needs & NEED_LINK : !strcmp(c->composite->name, "route");
-}
-
 /* With --json nobody else would look at them. */
 static int check_columns(struct opts *o)
 {
@@ -224,7 +218,7 @@ static int check_columns(struct opts *o)
 		return -1; /* it said why */
 	for (size_t i = 0; i < cnt; i++) {
 		o->cgroups |= columns[i].field && field_is_of_cgroup(columns[i].field);
-		o->link |= !o->json && column_shows_link(&columns[i]);
+		o->link |= !o->json && column_needs_link(&columns[i]);
 	}
 	free(columns);
 	return 0;

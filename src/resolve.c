@@ -120,9 +120,9 @@ void resolver_add_link(struct resolver *r, const struct link_record *record, siz
 		log_debug("a record of a socket's route is lost: %s", strerror(-err));
 }
 
-int resolver_tell_links(struct resolver *r, size_t max)
+int resolver_tell_links(struct resolver *r, bool all)
 {
-	r->links = links_new(max);
+	r->links = links_new(all ? LINKS_LIST_MAX : LINKS_TRACE_MAX);
 	if (r->links)
 		return 0;
 	log_err("cannot begin: out of memory");

@@ -49,8 +49,8 @@ struct rnames *resolver_hosts(struct resolver *r);
 
 /* A record of the way that a socket has, for the events that come after it. */
 void resolver_add_link(struct resolver *r, const struct link_record *record, size_t size);
-/* From now on with these, of @max sockets at a time. 0 or -ENOMEM, after one sentence on stderr. */
-int resolver_tell_links(struct resolver *r, size_t max);
+/* From now on with these, @all: of a list, none forgotten. 0 or -ENOMEM, after one sentence on stderr. */
+int resolver_tell_links(struct resolver *r, bool all);
 /* The caller is about to wait: what others may wait for is let go. */
 void resolver_rest(struct resolver *r);
 

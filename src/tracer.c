@@ -134,11 +134,6 @@ uint64_t tracer__dns_lost(const struct tracer *t)
 	return __atomic_load_n(&t->skel->bss->shared.dns_lost, __ATOMIC_RELAXED);
 }
 
-uint64_t tracer__link_lost(const struct tracer *t)
-{
-	return __atomic_load_n(&t->skel->bss->shared.link_lost, __ATOMIC_RELAXED);
-}
-
 const struct plan *tracer__plan(const struct tracer *t)
 {
 	return &t->plan;
@@ -148,6 +143,9 @@ void tracer__print_stats(const struct tracer *t, FILE *f)
 {
 	struct bpf_program *p;
 
+	if (t->skel->rodata->cfg.link)
+		fprintf(f, "%-32s %12llu\n", "lost routes of sockets",
+			(unsigned long long)t->skel->bss->shared.link_lost);
 	fprintf(f, "%-32s %12s %10s %8s\n", "program", "runs", "ns/run", "missed");
 	bpf_object__for_each_program(p, t->skel->obj) {
 		struct bpf_prog_info info = {};

@@ -56,9 +56,6 @@ int tracer__losses(struct tracer *t, struct losses *losses);
 /* Answers of name servers, or parts of one, that found no room: names, not events. */
 uint64_t tracer__dns_lost(const struct tracer *t);
 
-/* --link: records that found no room. */
-uint64_t tracer__link_lost(const struct tracer *t);
-
 /*
  * Close the UDP flows that have ended, and if there are too many the least recently used: each becomes
  * an event in the ring buffer. 0 or -errno.
@@ -83,7 +80,7 @@ uint32_t tracer__tree_size(const struct tracer *t);
 /* Forget those that have gone unseen, where our pids are those of the whole machine. */
 void tracer__tree_prune(struct tracer *t);
 
-/* --stats: for each program its runs, ns per run and missed runs. */
+/* --stats: for each program its runs, ns per run and missed runs; before, what --link has lost. */
 void tracer__print_stats(const struct tracer *t, FILE *f);
 
 /* probe: each map, its entries, and the bytes of the kernel's memory that it takes. */
