@@ -43,7 +43,7 @@ int route_get(struct rtask *t, struct mnl_socket *nl, const struct event *e,
 int device_get(struct rtask *t, struct mnl_socket *nl, uint32_t ifindex, struct device *out);
 
 /* The answers. 0, or -EBADMSG. */
-int route_parse(struct route *out, const struct nlmsghdr *h);
-int device_parse(struct device *out, const struct nlmsghdr *h);
+int route_parse(struct route *r, const struct nlmsghdr *h);
+int device_parse(struct device *d, const struct nlmsghdr *h);
 
 #endif
