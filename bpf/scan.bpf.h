@@ -106,9 +106,10 @@ static __always_inline long scan_write(struct seq_file *seq, struct scratch *x)
 	long err = 0;
 
 	x->event.flags |= x->event_flags;
-	if (x->link.kind)
+	if (cfg.link && x->link.kind) {
 		err = bpf_seq_write(seq, &x->link, sizeof(x->link));
-	x->link.kind = 0;
+		x->link.kind = 0;
+	}
 	err = err ?: bpf_seq_write(seq, &x->event, sizeof(x->event));
 	if (err)
 		x->last_pid = 0;
