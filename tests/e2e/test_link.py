@@ -1,6 +1,9 @@
 """--link: by which way each connection goes, held against what the kernel and ip say of it."""
 import contextlib
 import json
+import os
+import re
+import signal
 import socket
 import subprocess
 
@@ -9,6 +12,7 @@ import pytest
 from sockets import (TIMEOUT, Namespace, Pair, Process, cookie, do_accept, do_close, do_connect, do_listen, held,
                      listen_on, tcp_info, tcp_socket, udp_socket, wait_until)
 from test_list import listing, ss_lines
+from test_loss import balance, make_connections
 from tracing import BINARY, Trace, pick
 
 FIELDS = ('ifname', 'ifindex', 'mac', 'link', 'next_hop', 'next_hop_mac', 'ttl', 'mtu', 'mss', 'dscp')
@@ -463,6 +467,22 @@ def test_list_without_privileges(net, old):
     """In one's own namespace netlink says it all but the TTL."""
     check_old(listing('--link', wrap=('nsenter', f'--net={net.client.path}', 'setpriv', '--reuid=65534', '--clear-groups')),
               old, ['ttl'])
+
+
+# --- a full buffer --------------------------------------------------------------------------------------
+
+def test_full_buffer(tracer):
+    """A route that finds no room is counted, and so is every event."""
+    count = 200
+    trace = tracer('-t', '--link', '--stats', '-p', str(os.getpid()), '--buffer', '4096', '-e', 'connect,close')
+    trace.process.send_signal(signal.SIGSTOP)
+    make_connections(count)
+    trace.process.send_signal(signal.SIGCONT)
+    trace.stop()
+    got = balance(trace)
+    assert (got['connect'], got['close']) == (count, 2 * count)
+    lost, = re.findall(r'^lost routes of sockets +(\d+)$', trace.stderr, re.M)
+    assert int(lost) > 0
 
 
 # --- options and text -----------------------------------------------------------------------------------
