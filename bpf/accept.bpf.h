@@ -233,6 +233,7 @@ static __always_inline int handle_accept(struct tcp_sock *tp)
 		return accept_exclude(tp, c);
 	c->e.attr = c->e.owner.pid ? ATTR_ACCEPT : ATTR_NONE;
 	peer_meet(c);
+	LINK_TELL_CONN(tp, c, LINK_OPEN);
 	if (wants(EVENT_ACCEPT))
 		conn_event_send(EVENT_ACCEPT, bpf_ktime_get_ns(), c);
 	c->accepted = 1; /* not before: a close on another CPU would overtake it */

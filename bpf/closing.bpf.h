@@ -161,6 +161,8 @@ SUBPROG int close_tell(struct tcp_sock *tp, struct conn *c, __u8 reason)
 
 	if (!c || !wants(EVENT_CLOSE) || !reason_wanted(reason) || !owner_wanted(&c->e.owner))
 		return 0;
+	if (c->e.attr != ATTR_CONNECT && c->e.attr != ATTR_ACCEPT) /* else it has been told */
+		LINK_TELL_CONN(tp, c, 1u << EVENT_CLOSE);
 	e = conn_event_begin(EVENT_CLOSE, sizeof(*e), bpf_ktime_get_ns(), c);
 	if (!e)
 		return 0;

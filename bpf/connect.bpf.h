@@ -41,6 +41,7 @@ static __always_inline void connect_tell(struct tcp_sock *tp, struct conn *c, __
 	c->flags |= CONN_F_TOLD;
 	peer_expect(tp, c, isn);
 	peer_tell_owner(c);
+	LINK_TELL_CONN(tp, c, 1u << EVENT_CONNECT | 1u << EVENT_FAIL | 1u << EVENT_STATE);
 	if (wants(EVENT_CONNECT))
 		conn_event_send(EVENT_CONNECT, c->start_ns, c);
 }
@@ -107,6 +108,7 @@ SUBPROG int handle_client_established(struct tcp_sock *tp, struct conn *c)
 	if (c->start_ns) /* else it began before the trace */
 		c->handshake_us = (now_ns - c->start_ns) / 1000 ?: 1;
 	c->flags |= CONN_F_OPEN;
+	LINK_TELL_CONN(tp, c, LINK_OPEN);
 	if (!wants(EVENT_ESTABLISHED))
 		return 0;
 	peer_find(c);

@@ -112,8 +112,11 @@ SUBPROG int handle_datagram(const struct datagram *d, const struct tuple *t)
 		f = flow_open(d, t);
 	if (!f)
 		return 0;
-	if (!f->attr && d->attr)
+	if (!f->attr && d->attr) {
+		if (f->shown == UNDECIDED)
+			flow_link(d);
 		flow_adopt(f, d);
+	}
 	f->last_ns = d->now_ns;
 	if (!d->packets)
 		return flow_cork(&d->key, f, d->bytes);

@@ -12,6 +12,7 @@ struct datagram {
 	__u32 bytes;
 	__u32 packets; /* 0: a part, more of the same datagram will follow */
 	__u32 error;   /* errno: it was not sent */
+	__u64 sk;      /* --link: the struct sock, 0: not at hand */
 	__u8 received;
 	__u8 attr; /* of the running task, ATTR_NONE when that is not the owner */
 };
@@ -74,6 +75,13 @@ static __always_inline bool flow_owner(struct owner *owner, __u8 *attr, const st
 		*attr = s->attr;
 	}
 	return true;
+}
+
+/* Before the flow is told: deeper there is no room on the stack of 5.10. */
+static __always_inline void flow_link(const struct datagram *d)
+{
+	if (link_wanted(1u << EVENT_FLOW | 1u << EVENT_CLOSE | 1u << EVENT_SEND) && d->sk)
+		link_tell((struct sock *)d->sk, d->key.id, d->key.ipv, false);
 }
 
 static __always_inline void flow_tell(const struct flow *f, __u64 id)
@@ -157,6 +165,8 @@ static __always_inline struct flow *flow_open(const struct datagram *d, const st
 	if (!flow_possible(t))
 		return NULL;
 	wanted = flow_owner(&owner, &attr, d);
+	if (wanted)
+		flow_link(d);
 	if (!flow_insert(d, t, &owner, attr, wanted))
 		udp_socket_add_flow(&d->key);
 	return bpf_map_lookup_elem(&flows, &d->key);

@@ -122,6 +122,8 @@ SUBPROG int packet_handle(struct __sk_buff *skb, struct datagram *d, __u16 lport
 	t.flags = EVENT_F_LOCAL | EVENT_F_REMOTE;
 	if (t.ipv == 4 && full->family == AF_INET6)
 		t.flags |= EVENT_F_MAPPED;
+	if (cfg.link)
+		d->sk = as_number(full);
 	d->now_ns = bpf_ktime_get_ns();
 	return handle_datagram(d, &t);
 }

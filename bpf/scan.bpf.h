@@ -16,6 +16,7 @@ struct scratch {
 	struct event event;
 	struct conn conn; /* the record it makes: too much for the stack, as deep as it is here */
 	struct exe_buffer exe;
+	struct link_record link;
 	__u32 last_pid;	   /* whose exe_record was written last */
 	__u32 event_flags; /* list: EVENT_F_LATE, or 0 */
 	/* list: the process whose files are looked at, and whether the filters want it */
@@ -88,16 +89,28 @@ static __always_inline void existing_init(struct event *e, const struct tuple *t
 	event_set_socket(e, id, owner, attr, direction);
 }
 
+/* --link, of a socket that has somebody at its other end. */
+static __always_inline void scan_link(struct scratch *x, struct sock *sk)
+{
+	if (cfg.link && x->event.flags & EVENT_F_REMOTE)
+		link_fill(&x->link, sk, x->event.id, x->event.ipv, x->event.proto == IPPROTO_TCP);
+}
+
 /*
  * Write the event in the scratch; 0 unless there was no room. Then the kernel drops what this socket
- * has written, the path of the executable too, and comes again.
+ * has written, the path of the executable too, and comes again. Before the event comes what scan_link()
+ * has put there, if it was called.
  */
 static __always_inline long scan_write(struct seq_file *seq, struct scratch *x)
 {
-	long err;
+	long err = 0;
 
 	x->event.flags |= x->event_flags;
-	err = bpf_seq_write(seq, &x->event, sizeof(x->event));
+	if (cfg.link && x->link.kind) {
+		err = bpf_seq_write(seq, &x->link, sizeof(x->link));
+		x->link.kind = 0;
+	}
+	err = err ?: bpf_seq_write(seq, &x->event, sizeof(x->event));
 	if (err)
 		x->last_pid = 0;
 	return err;
@@ -233,6 +246,7 @@ SUBPROG long scan_conn_tell(struct seq_file *seq, struct tcp_sock *tp, const str
 	e->new_state = state;
 	event_set_totals(e, tp, c);
 	event_set_queues(e, tp, state);
+	scan_link(x, (struct sock *)tp);
 	return scan_write(seq, x);
 }
 
@@ -322,6 +336,7 @@ SUBPROG long scan_udp_tell(struct seq_file *seq, struct sock *sk, const struct o
 	existing_init(e, &t, sock_cookie(sk), owner, owner->pid ? ATTR_SCAN : ATTR_NONE, direction);
 	e->new_state = LOAD(sk, __sk_common.skc_state);
 	event_set_queues_udp(e, sk);
+	scan_link(x, sk);
 	return scan_write(seq, x);
 }
 

@@ -3,6 +3,7 @@
 #ifndef CONNSNOOP_SOCK_BPF_H
 #define CONNSNOOP_SOCK_BPF_H
 
+#include "link.bpf.h"
 #include "owner.bpf.h"
 
 static __always_inline bool is_inet(__u16 family)

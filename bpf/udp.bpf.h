@@ -54,6 +54,8 @@ static __always_inline void datagram_complete(struct datagram *d, struct tuple *
 	t->flags = EVENT_F_LOCAL | EVENT_F_REMOTE;
 	if (t->ipv == 4 && LOAD(sk, __sk_common.skc_family) == AF_INET6)
 		t->flags |= EVENT_F_MAPPED;
+	if (cfg.link)
+		d->sk = as_number(sk);
 	d->now_ns = bpf_ktime_get_ns();
 }
 

@@ -82,7 +82,7 @@ struct config {
 	__u8 uring_args;	/* enum uring_args */
 	__u8 accept_by_graft;	/* inet_csk_accept() serves MPTCP alone */
 	__u8 state_twice;	/* each state change is looked at again: see handle_state_again() */
-	__u8 reserved[1];
+	__u8 link;		/* send struct link_record */
 };
 
 #pragma GCC diagnostic pop
@@ -134,6 +134,7 @@ struct shared {
 	__u32 list_late_only; /* LIST_FILES_LEFT: nothing else is left */
 	__u32 flow_ages[AGE_CNT]; /* how many flows are of each age */
 	__u64 dns_lost;		  /* records of answers that found no room */
+	__u64 link_lost;	  /* the same of struct link_record */
 };
 
 #endif

@@ -12,6 +12,8 @@
 
 #define COMM_LEN 16
 #define ADDR_LEN 16
+#define IFNAME_LEN 16
+#define MAC_LEN 6
 
 /* What happened. The first EVENT_KIND_CNT are lines of the log; the rest is between us. */
 enum event_kind {
@@ -35,6 +37,7 @@ enum event_kind {
 	RECORD_HOLDER, /* struct holder_record */
 	RECORD_CGROUP, /* struct cgroup_record */
 	RECORD_DNS,    /* struct dns_record */
+	RECORD_LINK,   /* struct link_record */
 };
 
 /* How the owner is known. */
@@ -199,6 +202,36 @@ struct holder_record {
 	__u32 pid;
 	__u64 id; /* of the socket */
 	char comm[COMM_LEN];
+};
+
+/*
+ * By which way a socket sends, as its own cached route and options have it: before the event that it
+ * belongs to, and the one of the same id that came last holds. What is not known is zero.
+ */
+#define LINK_F_TTL 1  /* ttl is known, and mc_ttl */
+#define LINK_F_DSCP 2 /* dscp is known */
+#define LINK_F_MAC 4  /* the device has a MAC address of 6 bytes */
+#define LINK_F_TTL_DEFAULT                                                                         \
+	8 /* ttl is that of the namespace: neither the socket nor a route has its own */
+struct link_record {
+	__u32 kind;		 /* RECORD_LINK */
+	__u32 ifindex;		 /* 0: it has no route */
+	__u64 id;		 /* of the socket */
+	__u8 raddr[ADDR_LEN];	 /* to whom the route leads: as struct sock has it, see raddr_ipv */
+	__u8 next_hop[ADDR_LEN]; /* the gateway */
+	char ifname[IFNAME_LEN]; /* not ended by a NUL if it is that long */
+	__u32 dev_flags;	 /* IFF_* */
+	__u32 mtu;		 /* of the path */
+	__u32 mss;		 /* TCP: of what is sent */
+	__u32 bound_ifindex;	 /* SO_BINDTODEVICE */
+	__u32 mark;		 /* SO_MARK, which rules of routing may look at */
+	__u8 mac[MAC_LEN];
+	__u8 next_hop_ipv; /* 4, 6; 0: no gateway */
+	__u8 raddr_ipv;	   /* 4 or 6: the socket's, IPv4 may be mapped into it */
+	__u8 ttl;
+	__u8 mc_ttl; /* if the remote address is a multicast one */
+	__u8 dscp;
+	__u8 flags; /* LINK_F_* */
 };
 
 /*

@@ -2,6 +2,7 @@
 /* connsnoop list: the sockets that exist, once or again and again. */
 #include <errno.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -22,6 +23,8 @@
 #define NS_PER_S 1000000000ULL
 #define TABLE_COLUMNS                                                                              \
 	"proto,state,recvq,sendq,laddr,lport,direction,raddr,rport,service,user,process"
+
+#define LINK_TABLE_COLUMNS ",link,ifname,ifindex,mac,next_hop,next_hop_mac,ttl,mtu,mss,dscp"
 
 #define NS_PER_MS 1000000ULL
 #define BATCH 512
@@ -166,6 +169,8 @@ static int on_record(void *ctx, const void *record, size_t size)
 		resolver_add_exe(list->resolver, record, size);
 	else if (e->kind == RECORD_HOLDER)
 		resolver_add_holder(list->resolver, record, size);
+	else if (e->kind == RECORD_LINK)
+		resolver_add_link(list->resolver, record, size);
 	else if (e->kind == EVENT_EXISTING && size >= sizeof(*e))
 		list->err = on_socket(list, e);
 	return list->err;
@@ -199,6 +204,7 @@ static int look(struct list *list)
 		err = names_end_batch(list);
 	if (!err && list->census)
 		err = print_census(list);
+	resolver_rest(list->resolver);
 	return err ?: output_flush(list->output);
 }
 
@@ -237,6 +243,7 @@ static int look_again(struct list *list)
 static int list_open(struct list *list, const struct services *services)
 {
 	const struct opts *o = list->opts;
+	char text[256], table[256]; /* columns */
 	struct opts plain;
 	int err = resolver_open(&list->resolver, o->numeric ? NULL : services);
 
@@ -254,10 +261,17 @@ static int list_open(struct list *list, const struct services *services)
 		err = resolver_name_hosts(list->resolver, false);
 	if (err)
 		return err;
+	if (o->link)
+		err = resolver_tell_links(list->resolver, true);
+	if (err)
+		return err;
 	plain = *o;
 	plain.header = o->header && !o->summary;
-	err = show_open(&list->output, &plain, o->watch_ns ? "change," LIST_COLUMNS : LIST_COLUMNS,
-			o->watch_ns ? "change," TABLE_COLUMNS : TABLE_COLUMNS);
+	snprintf(text, sizeof(text), "%s" LIST_COLUMNS "%s", o->watch_ns ? "change," : "",
+		 o->link ? ",route" : "");
+	snprintf(table, sizeof(table), "%s" TABLE_COLUMNS "%s", o->watch_ns ? "change," : "",
+		 o->link ? LINK_TABLE_COLUMNS : "");
+	err = show_open(&list->output, &plain, text, table);
 	if (!err && !output_wants_paths(list->output))
 		resolver_leave_paths(list->resolver);
 	return err;

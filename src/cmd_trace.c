@@ -90,6 +90,10 @@ static int on_record(void *ctx, const void *record, size_t size)
 		resolver_add_cgroup(t->resolver, record, size);
 		return 0;
 	}
+	if (e->kind == RECORD_LINK) {
+		resolver_add_link(t->resolver, record, size);
+		return 0;
+	}
 	if (e->kind == RECORD_DNS) {
 		if (t->names)
 			rnames_add(t->names, record, size);
@@ -172,7 +176,10 @@ static uint64_t next_duty_ns(const struct trace *t)
 static void wait_until(struct trace *t, uint64_t when_ns)
 {
 	struct epoll_event events[4];
-	int n = epoll_wait(t->epoll_fd, events, 4, timeout_until(min_ns(when_ns, next_duty_ns(t))));
+	int n;
+
+	resolver_rest(t->resolver);
+	n = epoll_wait(t->epoll_fd, events, 4, timeout_until(min_ns(when_ns, next_duty_ns(t))));
 
 	for (int i = 0; i < n; i++) {
 		if (events[i].data.fd == t->signal_fd)
@@ -322,6 +329,8 @@ static int trace_open(struct trace *t, const struct services *services)
 
 	if (!err && opts_want_names(t->opts))
 		err = resolver_name_hosts(t->resolver, t->opts->resolve);
+	if (!err && t->opts->link)
+		err = resolver_tell_links(t->resolver, false);
 	err = err ?: tracer__open(&t->tracer, t->opts, on_record, t);
 	err = err ?: show_open(&t->output, t->opts, NULL, NULL);
 	err = err ?: loop_open(t);

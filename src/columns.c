@@ -41,6 +41,11 @@ static int find(struct column_name *c, const char *name, size_t len)
 	return -EINVAL;
 }
 
+bool column_needs_link(const struct column_name *c)
+{
+	return c->field ? c->field->needs & NEED_LINK : !strcmp(c->composite->name, "route");
+}
+
 int columns_find(const char *list, struct column_name **out, size_t *cnt)
 {
 	struct column_name *all;

@@ -221,6 +221,12 @@ static char *put_info(struct wall_clock *c, char *p, const struct line *l)
 	return info_put(p, l);
 }
 
+static char *put_route(struct wall_clock *c, char *p, const struct line *l)
+{
+	(void)c;
+	return info_put_route(p, l);
+}
+
 /* clang-format off: one row a column */
 const struct composite composites[] = {
 	{ "time", "TIME", 12, put_time, "local wall clock", COMPOSITE_WORD },
@@ -245,6 +251,8 @@ const struct composite composites[] = {
 	{ "opened", "SINCE", 10, put_opened, "since, as a day or the time of today",
 	  COMPOSITE_WORD },
 	{ "conns", "CONNS", 5, put_conns, "connections", COMPOSITE_WORD },
+	{ "route", "ROUTE", 0, put_route, "interface, gateway and its MAC address (--link)",
+	  COMPOSITE_SENTENCE },
 	{ "info", "INFO", 0, put_info, "what matters for that event", COMPOSITE_SENTENCE },
 };
 /* clang-format on */

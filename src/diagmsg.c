@@ -110,7 +110,7 @@ static void set_totals(struct event *e, const struct tcp_info *info)
 }
 
 /* Kernels before 4.19 do not count what was sent: then there are no totals. */
-static void use_tcp_info(struct event *e, const struct nlattr *a)
+static void use_tcp_info(struct diag_socket *s, const struct nlattr *a)
 {
 	struct tcp_info info;
 
@@ -118,7 +118,9 @@ static void use_tcp_info(struct event *e, const struct nlattr *a)
 		return;
 	/* an attribute is aligned to 4 bytes, its members to 8 */
 	memcpy(&info, mnl_attr_get_payload(a), TCP_INFO_TOTALS_END);
-	set_totals(e, &info);
+	set_totals(&s->event, &info);
+	s->mtu = info.tcpi_pmtu;
+	s->mss = s->mtu ? info.tcpi_snd_mss : 0; /* before the SYN what every socket begins with */
 }
 
 /* --- the message ----------------------------------------------------------------------------- */
@@ -141,8 +143,18 @@ static void set_state(struct event *e, const struct inet_diag_msg *m)
 		e->direction = DIRECTION_IN;
 }
 
-static int use_attributes(struct event *e, const struct nlmsghdr *h)
+/* Of IPv4, what an IPv6 socket would send by IPv6 says nothing, and the other way round. */
+static void use_class(struct diag_socket *s, const struct nlattr *a, uint8_t ipv)
 {
+	if (s->event.ipv != ipv || mnl_attr_get_payload_len(a) != 1)
+		return;
+	s->dscp = mnl_attr_get_u8(a) >> 2;
+	s->has_dscp = true;
+}
+
+static int use_attributes(struct diag_socket *s, const struct nlmsghdr *h)
+{
+	const struct event *e = &s->event;
 	size_t left = mnl_nlmsg_get_payload_len(h) - sizeof(struct inet_diag_msg);
 	const struct nlattr *a =
 		mnl_nlmsg_get_payload_offset(h, MNL_ALIGN(sizeof(struct inet_diag_msg)));
@@ -153,7 +165,11 @@ static int use_attributes(struct event *e, const struct nlmsghdr *h)
 		size_t size = MNL_ALIGN(a->nla_len);
 
 		if (has_totals && mnl_attr_get_type(a) == INET_DIAG_INFO)
-			use_tcp_info(e, a);
+			use_tcp_info(s, a);
+		else if (mnl_attr_get_type(a) == INET_DIAG_TOS)
+			use_class(s, a, 4);
+		else if (mnl_attr_get_type(a) == INET_DIAG_TCLASS)
+			use_class(s, a, 6);
 		left -= size < left ? size : left;
 	}
 	return left ? -EBADMSG : 0;
@@ -170,11 +186,12 @@ int diagmsg_parse(struct diag_socket *s, const struct nlmsghdr *h, uint8_t proto
 		return -EBADMSG;
 	memset(s, 0, sizeof(*s));
 	s->inode = m->idiag_inode;
+	s->bound_ifindex = m->id.idiag_if;
 	e->kind = EVENT_EXISTING;
 	e->id = (uint64_t)m->id.idiag_cookie[1] << 32 | m->id.idiag_cookie[0];
 	e->proto = proto;
 	e->netns = netns;
 	set_tuple(&e->tuple, m);
 	set_state(e, m);
-	return use_attributes(e, h);
+	return use_attributes(s, h);
 }

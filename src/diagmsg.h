@@ -3,6 +3,7 @@
 #ifndef CONNSNOOP_DIAGMSG_H
 #define CONNSNOOP_DIAGMSG_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "event.h"
@@ -14,6 +15,12 @@ struct diag_socket {
 	/* without owner and time; the direction is that of which the socket itself gives proof */
 	struct event event;
 	uint32_t inode; /* of the socket as a file, 0: it has none (any more, or yet) */
+	/* for struct link_record: 0: not known */
+	uint32_t bound_ifindex;
+	uint32_t mtu;
+	uint32_t mss;
+	uint8_t dscp; /* with has_dscp: it was asked for */
+	bool has_dscp;
 };
 
 /*

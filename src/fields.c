@@ -85,6 +85,57 @@ static bool get_rname_source(const struct line *l, struct value *v)
 	return value_set_word(v, &names_rname_sources, l->rname_source);
 }
 
+static bool get_ifname(const struct line *l, struct value *v)
+{
+	return value_set_str(v,
+			     (struct str){ l->link->ifname, strnlen(l->link->ifname, IFNAME_LEN) });
+}
+
+static bool get_ifindex(const struct line *l, struct value *v)
+{
+	return value_set_number(v, l->link->ifindex) && v->number;
+}
+
+static bool get_mac(const struct line *l, struct value *v)
+{
+	return value_set_string(v, l->link->mac);
+}
+
+static bool get_link(const struct line *l, struct value *v)
+{
+	return value_set_word(v, &names_ways, l->link->way);
+}
+
+static bool get_next_hop(const struct line *l, struct value *v)
+{
+	return value_set_address(v, l->link->next_hop, l->link->next_hop_ipv);
+}
+
+static bool get_next_hop_mac(const struct line *l, struct value *v)
+{
+	return value_set_string(v, l->link->next_hop_mac);
+}
+
+static bool get_ttl(const struct line *l, struct value *v)
+{
+	return value_set_number(v, l->link->ttl) && l->link->has_ttl;
+}
+
+static bool get_mtu(const struct line *l, struct value *v)
+{
+	return value_set_number(v, l->link->mtu) && v->number;
+}
+
+static bool get_mss(const struct line *l, struct value *v)
+{
+	return value_set_number(v, l->link->mss) && v->number;
+}
+
+static bool get_dscp(const struct line *l, struct value *v)
+{
+	return value_set_number(v, l->link->dscp) && l->link->has_dscp;
+}
+
 static bool get_owners(const struct line *l, struct value *v)
 {
 	v->type = VALUE_HOLDERS;
@@ -208,6 +259,18 @@ const struct field fields[] = {
 	       "how that name is known: dns, hosts, lookup"),
 	WORD(lorigin, 7, ALL, NEED_LOCAL, lorigin, names_lorigins,
 	     "who chose the port: dynamic or bound"),
+	STRING(ifname, 8, ALL, NEED_LINK, get_ifname, "the interface it goes by (--link)"),
+	NUMBER(ifindex, 7, ALL, NEED_LINK, get_ifindex, "number of that interface (--link)"),
+	STRING(mac, 17, ALL, NEED_LINK, get_mac, "that interface's MAC address (--link)"),
+	STRING(link, 8, ALL, NEED_LINK, get_link,
+	       "to where it goes by that: loopback, point-to-point, on-link, gateway (--link)"),
+	STRING(next_hop, 15, ALL, NEED_LINK, get_next_hop,
+	       "address of who gets the packets first (--link)"),
+	STRING(next_hop_mac, 17, ALL, NEED_LINK, get_next_hop_mac, "its MAC address (--link)"),
+	NUMBER(ttl, 3, ALL, NEED_LINK, get_ttl, "TTL or hop limit it sends with (--link)"),
+	NUMBER(mtu, 5, ALL, NEED_LINK, get_mtu, "MTU of the path (--link)"),
+	NUMBER(mss, 5, ALL, NEED_LINK | NEED_TCP, get_mss, "maximum segment size (--link)"),
+	NUMBER(dscp, 4, ALL, NEED_LINK, get_dscp, "class of service it sends with (--link)"),
 	BOOLEAN(mapped, 6, ALL, NEED_MAPPED, "true: an IPv4 peer of an IPv6 socket"),
 	BOOLEAN(mptcp, 6, ALL, NEED_MPTCP, "true: MPTCP; the addresses are its first path's"),
 	WORD(direction, 9, ALL, 0, direction, names_directions, "out or in"),
@@ -309,11 +372,13 @@ static uint32_t kind_needs(const struct event *e)
 	}
 }
 
-uint32_t field_needs_held(const struct event *e)
+uint32_t field_needs_held(const struct line *l)
 {
+	const struct event *e = l->e;
+
 	return FIELD_KEPT | NEED_NONZERO | (e->flags & (NEED_MAPPED | NEED_REMOTE | NEED_MPTCP)) |
 	       need_if(has_local(e), NEED_LOCAL) | need_if(e->owner.pid, NEED_OWNER | NEED_PID) |
 	       need_if(e->ipv == 4 || e->ipv == 6, NEED_IP) |
 	       need_if(e->proto == IPPROTO_TCP, NEED_TCP) | need_if(listens(e), NEED_LISTENS) |
-	       need_if(e->peer_pid, NEED_PEER) | kind_needs(e);
+	       need_if(e->peer_pid, NEED_PEER) | need_if(l->link, NEED_LINK) | kind_needs(e);
 }

@@ -49,6 +49,7 @@ enum field_from {
 #define NEED_CLOSER 2048  /* the process that closed it, and it is not the owner */
 #define NEED_LISTENS 4096 /* a socket of TCP that listens */
 #define NEED_QUEUES 8192  /* it can be read and written */
+#define NEED_LINK 32768	  /* --link, and there is a remote side */
 /*
  * No need but a mark: the value depends on nothing but the owner, the network namespace and strings
  * of the line. These rows follow each other.
@@ -79,7 +80,7 @@ extern const struct field fields[];
 extern const size_t field_cnt;
 
 /* What fields may need and this event has: once for all of a line. */
-uint32_t field_needs_held(const struct event *e);
+uint32_t field_needs_held(const struct line *l);
 
 /* The port of the connection's server side and its name, if any; false: no such side. */
 bool field_server_port(const struct line *l, uint16_t *port, struct str *service);
@@ -162,7 +163,7 @@ static inline bool field_get(const struct field *f, const struct line *l, struct
 	uint32_t kind = l->e->kind;
 
 	return kind < EVENT_KIND_CNT && (f->kinds & 1u << kind) &&
-	       field_read(f, l, field_needs_held(l->e), v);
+	       field_read(f, l, field_needs_held(l), v);
 }
 
 #endif

@@ -229,7 +229,26 @@ static char *put_backlog(char *p, const struct event *e)
 	return put_u64(p, e->backlog);
 }
 
-char *info_put(char *p, const struct line *l)
+char *info_put_route(char *p, const struct line *l)
+{
+	const struct link_facts *f = l->link;
+
+	if (!f || !f->ifname[0])
+		return p;
+	p = put_str(p, "dev ");
+	p = put_text(p, f->ifname, strnlen(f->ifname, IFNAME_LEN));
+	if (f->way == WAY_GATEWAY) {
+		p = put_str(p, " via ");
+		p = put_addr(p, f->next_hop, f->next_hop_ipv);
+	}
+	if (f->next_hop_mac[0]) {
+		p = put_str(p, " lladdr ");
+		p = put_bytes(p, f->next_hop_mac, MAC_TEXT_LEN - 1);
+	}
+	return p;
+}
+
+static char *put_event(char *p, const struct line *l)
 {
 	const struct event *e = l->e;
 
@@ -257,4 +276,14 @@ char *info_put(char *p, const struct line *l)
 	default:
 		return p;
 	}
+}
+
+char *info_put(char *p, const struct line *l)
+{
+	char *begin = p, *end = put_event(p, l);
+
+	if (!l->link)
+		return end;
+	p = info_put_route(end > begin ? put_char(end, ' ') : end, l);
+	return p > end + 1 ? p : end;
 }

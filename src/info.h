@@ -7,12 +7,15 @@
 
 #include "line.h"
 
-#define INFO_MAX 256 /* room for any of these, PUT_SLACK with it */
+#define INFO_MAX 384 /* room for any of these, PUT_SLACK with it */
 
 /* Each returns where what it has put ends. */
 
 /* @p: nothing to say. */
 char *info_put(char *p, const struct line *l);
+
+/* As ip has it: dev eth0 via 10.0.0.1 lladdr 02:00:00:00:00:01. @p: not known, or not wanted. */
+char *info_put_route(char *p, const struct line *l);
 
 /* At most five characters: 999B, 1000B, 1.2K, 45M; powers of 1024. */
 char *info_put_bytes(char *p, uint64_t bytes);

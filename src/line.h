@@ -40,6 +40,34 @@ enum rname_source {
 	RNAME_CNT,
 };
 
+/* Where a packet goes first. */
+enum link_way {
+	WAY_NONE, /* not known */
+	WAY_LOOPBACK,
+	WAY_POINT_TO_POINT, /* the device has but one other end */
+	WAY_ON_LINK,	    /* to the remote itself */
+	WAY_GATEWAY,
+	WAY_CNT,
+};
+
+#define MAC_TEXT_LEN 18
+
+/* --link: by which way a connection goes. What is not known is empty or 0. */
+struct link_facts {
+	uint32_t ifindex;
+	char ifname[IFNAME_LEN]; /* hostile, not ended by a NUL if it is that long */
+	char mac[MAC_TEXT_LEN];
+	char next_hop_mac[MAC_TEXT_LEN];
+	enum link_way way;
+	uint8_t next_hop[ADDR_LEN];
+	uint8_t next_hop_ipv; /* 0: there is none */
+	uint8_t ttl;
+	uint8_t dscp;
+	bool has_ttl, has_dscp;
+	uint32_t mtu;
+	uint32_t mss;
+};
+
 struct line {
 	const struct event *e; /* never NULL; kind already checked against EVENT_KIND_CNT */
 	uint64_t utc_ns;       /* CLOCK_REALTIME of e->ts_ns */
@@ -60,6 +88,7 @@ struct line {
 	size_t holder_cnt; /* 0: no more than the owner */
 	struct str user;   /* list: name of the owner's user, none with -n */
 	enum change change;
+	const struct link_facts *link; /* NULL: not wanted, or there is no remote side */
 	const struct port_facts *port; /* port: never NULL */
 	/* lost: what, why, how many since the last such line */
 	enum event_kind lost_kind;
@@ -67,6 +96,7 @@ struct line {
 	uint64_t lost_count;
 };
 
+#define LINK_STRINGS (3 * (IFNAME_LEN + 2 * MAC_TEXT_LEN)) /* as fields, and in two columns */
 #define HOLDER_STRING 48 /* what a holder takes, the comm as a string of others */
 
 /* Bytes of all strings, each taken as often as a field has it. */
@@ -75,7 +105,7 @@ static inline size_t line_strings(const struct line *l)
 	return l->exe.len + (l->port ? l->port->was.len : 0) + l->cgroup.len + l->container.len +
 	       l->runtime.len + l->pod.len + l->unit.len + 2 * l->lservice.len +
 	       2 * l->rservice.len + 2 * l->user.len + 2 * l->rname.len +
-	       l->holder_cnt * HOLDER_STRING;
+	       (l->link ? LINK_STRINGS : 0) + l->holder_cnt * HOLDER_STRING;
 }
 
 /* summary: counts since the start, by kind. */

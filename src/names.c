@@ -149,6 +149,14 @@ static const struct word rname_sources[] = {
 };
 TABLE_COVERS(rname_sources, RNAME_CNT);
 
+static const struct word ways[] = {
+	[WAY_LOOPBACK] = WORD("loopback"),
+	[WAY_POINT_TO_POINT] = WORD("point-to-point"),
+	[WAY_ON_LINK] = WORD("on-link"),
+	[WAY_GATEWAY] = WORD("gateway"),
+};
+TABLE_COVERS(ways, WAY_CNT);
+
 /* By IPPROTO_*. */
 static const struct word protos[] = {
 	[IPPROTO_TCP] = WORD("tcp"),
@@ -165,6 +173,7 @@ const struct words names_lost_reasons = WORDS(lost_reasons);
 const struct words names_classes = WORDS(classes);
 const struct words names_tcp_states = WORDS(tcp_states);
 const struct words names_protos = WORDS(protos);
+const struct words names_ways = WORDS(ways);
 const struct words names_changes = WORDS(changes);
 const struct words names_rname_sources = WORDS(rname_sources);
 

@@ -24,7 +24,7 @@ struct words {
 
 extern const struct words names_kinds, names_attrs, names_directions, names_lorigins, names_phases,
 	names_close_reasons, names_lost_reasons, names_classes, names_tcp_states, names_protos,
-	names_changes, names_rname_sources;
+	names_changes, names_rname_sources, names_ways;
 
 static inline const struct word *word_of(const struct words *t, unsigned int i)
 {

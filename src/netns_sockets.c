@@ -27,7 +27,7 @@ struct netns_sockets {
 	uint32_t home_inode;
 	struct mnl_socket *home;
 	uint64_t clock;
-	bool searched; /* all processes, since the last rest */
+	unsigned int search_cnt; /* through all processes, since the last rest */
 	struct place places[NETNS_SOCKETS_MAX];
 };
 
@@ -56,7 +56,7 @@ void netns_sockets_rest(struct netns_sockets *s)
 {
 	for (int i = 0; i < NETNS_SOCKETS_MAX; i++)
 		place_close(&s->places[i]);
-	s->searched = false;
+	s->search_cnt = 0;
 }
 
 void netns_sockets_free(struct netns_sockets *s)
@@ -136,9 +136,9 @@ static int open_by_search(struct netns_sockets *s, struct place *p)
 	struct search search = { s, p };
 	int err;
 
-	if (s->searched)
+	if (s->search_cnt == NETNS_SEARCHES_MAX)
 		return -ENOENT;
-	s->searched = true;
+	s->search_cnt++;
 	err = netns_for_each(p->inode, on_found, &search);
 	return err < 0 ? err : p->nl ? 0 : -ENOENT;
 }

@@ -12,6 +12,7 @@
 struct mnl_socket;
 struct netns_sockets;
 
+#define NETNS_SEARCHES_MAX 4 /* of /proc, between two rests */
 #define NETNS_SOCKETS_MAX 32 /* at a time; the one that was not asked for longest goes */
 
 /* @protocol: NETLINK_*. NULL: out of memory. */
@@ -20,7 +21,7 @@ void netns_sockets_free(struct netns_sockets *s); /* NULL is fine */
 
 /*
  * A socket in the namespace of this inode, 0 or our own: where the thread is. @pid: of a process that is
- * perhaps in it, 0: none known; without its help all processes are looked through, once between two rests.
+ * perhaps in it, 0: none known; without its help all processes are looked through, as often as NETNS_SEARCHES_MAX.
  * Valid until the next call of any of these. NULL, and errno: the namespace cannot be found or entered.
  */
 struct mnl_socket *netns_sockets_get(struct netns_sockets *s, uint32_t netns, uint32_t pid);

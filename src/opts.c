@@ -12,6 +12,7 @@
 #include "fields.h"
 #include "log.h"
 #include "opts_table.h"
+#include "sort.h"
 #include "tally.h"
 #include "user.h"
 
@@ -215,8 +216,10 @@ static int check_columns(struct opts *o)
 		return 0;
 	if (columns_find(o->columns, &columns, &cnt))
 		return -1; /* it said why */
-	for (size_t i = 0; i < cnt; i++)
+	for (size_t i = 0; i < cnt; i++) {
 		o->cgroups |= columns[i].field && field_is_of_cgroup(columns[i].field);
+		o->link |= !o->json && column_needs_link(&columns[i]);
+	}
 	free(columns);
 	return 0;
 }
@@ -241,6 +244,7 @@ static int finish_list(struct opt_ctx *c)
 
 	o->states = choose_states(c);
 	o->events = 1u << EVENT_EXISTING;
+	o->link = !o->summary && (o->link || (o->sort && sort_needs_link(o->sort)));
 	if (o->listening + o->all + !!c->states_listed > 1) {
 		log_err("-l, -a and --state each say which sockets to list: give one of them");
 		return -1;
@@ -259,6 +263,7 @@ static int finish_ports(struct opt_ctx *c)
 	bool compares = o->baseline || o->write_baseline;
 
 	o->events = 1u << EVENT_LISTEN | 1u << EVENT_UNLISTEN | 1u << EVENT_ACCEPT | EVENTS_ALWAYS;
+	o->link = false; /* an open port has no other end */
 	if (o->outbound)
 		o->events |= 1u << EVENT_CONNECT | 1u << EVENT_FLOW;
 	if (o->baseline && o->write_baseline) {

@@ -46,6 +46,7 @@ struct opts {
 
 	bool numeric;
 	bool resolve; /* --resolve: ask for names of hosts where nothing else knows one */
+	bool link;    /* --link, or a column that shows what it tells */
 	bool json;
 	bool csv;
 	bool markdown;

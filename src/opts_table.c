@@ -30,6 +30,9 @@ const struct opt_row opt_rows[] = {
 	  .help = "ask the resolver for the names of remote addresses that nothing else knows, which "
 		  "sends packets; no event waits for its answer. list asks without it, but not with "
 		  "-j" },
+	{ "link", 0, NULL, TRACE | LIST, GROUP_OUTPUT, opt_set_bool, IN_OPTS(link), .value = true,
+	  .help = "also by which way a connection goes: its interface, next hop, their MAC addresses, TTL, "
+		  "MTU, MSS and DSCP; implied by a column that shows one of them" },
 	{ "columns", 0, "A,B,...", SHOWS, GROUP_OUTPUT, opt_set_columns,
 	  .help = "the columns of the text, of CSV and Markdown, and their order; '--columns help' lists them" },
 	{ "no-header", 0, NULL, SHOWS, GROUP_OUTPUT, opt_set_bool, IN_OPTS(header), .value = false,

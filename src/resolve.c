@@ -10,6 +10,7 @@
 #include "clock.h"
 #include "exes.h"
 #include "holders.h"
+#include "links.h"
 #include "log.h"
 #include "rnames.h"
 #include "services.h"
@@ -23,6 +24,7 @@ struct resolver {
 	struct users *users;
 	struct cgroup_paths *cgroups;
 	struct rnames *hosts; /* NULL: no names of hosts */
+	struct links *links;  /* NULL: no --link */
 	bool no_paths;
 };
 
@@ -62,6 +64,7 @@ void resolver_close(struct resolver *r)
 	users_free(r->users);
 	cgroup_paths_free(r->cgroups);
 	rnames_free(r->hosts);
+	links_free(r->links);
 	free(r);
 }
 
@@ -107,6 +110,29 @@ void resolver_add_holder(struct resolver *r, const struct holder_record *record,
 
 	if (err)
 		log_debug("a process that holds a socket is lost: %s", strerror(-err));
+}
+
+void resolver_add_link(struct resolver *r, const struct link_record *record, size_t size)
+{
+	int err = r->links ? links_add(r->links, record, size) : 0;
+
+	if (err)
+		log_debug("a record of a socket's route is lost: %s", strerror(-err));
+}
+
+int resolver_tell_links(struct resolver *r, bool all)
+{
+	r->links = links_new(all ? LINKS_LIST_MAX : LINKS_TRACE_MAX);
+	if (r->links)
+		return 0;
+	log_err("cannot begin: out of memory");
+	return -ENOMEM;
+}
+
+void resolver_rest(struct resolver *r)
+{
+	if (r->links)
+		links_rest(r->links);
 }
 
 void resolver_forget_holders(struct resolver *r)
@@ -159,6 +185,8 @@ void resolver_line(struct resolver *r, const struct event *e, struct line *l)
 		holders_line(r->holders, l);
 	if (r->hosts)
 		rnames_line(r->hosts, l);
+	if (r->links)
+		links_line(r->links, l, clock_monotonic_ns());
 	if (!r->services)
 		return;
 	if ((e->kind == EVENT_EXISTING || e->kind == EVENT_PORT) && e->owner.pid)

@@ -12,6 +12,7 @@
 struct cgroup_record;
 struct exe_record;
 struct holder_record;
+struct link_record;
 struct resolver;
 struct rnames;
 struct services;
@@ -45,6 +46,13 @@ void resolver_forget_holders(struct resolver *r);
 int resolver_name_hosts(struct resolver *r, bool lookups);
 /* NULL without them. */
 struct rnames *resolver_hosts(struct resolver *r);
+
+/* A record of the way that a socket has, for the events that come after it. */
+void resolver_add_link(struct resolver *r, const struct link_record *record, size_t size);
+/* From now on with these, @all: of a list, none forgotten. 0 or -ENOMEM, after one sentence on stderr. */
+int resolver_tell_links(struct resolver *r, bool all);
+/* The caller is about to wait: what others may wait for is let go. */
+void resolver_rest(struct resolver *r);
 
 /* Fill @l for @e; its strings are valid until the next call of any of these. */
 void resolver_line(struct resolver *r, const struct event *e, struct line *l);

@@ -139,6 +139,22 @@ static void direction_guess(const struct dump *d, struct event *e)
 	e->direction = d->ports[e->lport].is_there ? DIRECTION_IN : DIRECTION_OUT;
 }
 
+/* What sock_diag says of it: the route is asked for elsewhere. */
+static int link_tell(struct dump *d, const struct diag_socket *s)
+{
+	const struct link_record r = {
+		.kind = RECORD_LINK,
+		.id = s->event.id,
+		.bound_ifindex = s->bound_ifindex,
+		.mtu = s->mtu,
+		.mss = s->mss,
+		.dscp = s->dscp,
+		.flags = s->has_dscp ? LINK_F_DSCP : 0,
+	};
+
+	return s->event.flags & EVENT_F_REMOTE ? hand_on(d, &r, sizeof(r)) : 0;
+}
+
 static int socket_tell(struct dump *d, struct diag_socket *s)
 {
 	struct event *e = &s->event;
@@ -160,8 +176,10 @@ static int socket_tell(struct dump *d, struct diag_socket *s)
 	    !pass_filters(&d->pass, e, p ? p->cgroup_ancestor : 0))
 		return 0;
 	d->unowned |= s->inode && !cnt;
+	if (d->opts->link)
+		err = link_tell(d, s);
 	e->ts_ns = clock_monotonic_ns();
-	if (p)
+	if (!err && p)
 		err = holders_tell(d, e, held, cnt) ?: exe_tell(d, e);
 	return err ?: hand_on(d, e, sizeof(*e));
 }
@@ -183,6 +201,12 @@ static int message_take(void *ctx, const struct nlmsghdr *h)
 }
 
 /* --- dumps ----------------------------------------------------------------------------------- */
+
+/* --link */
+static uint8_t classes_ext(const struct dump *d)
+{
+	return d->opts->link ? 1u << (INET_DIAG_TOS - 1) | 1u << (INET_DIAG_TCLASS - 1) : 0;
+}
 
 /* Both families, of the protocol and in the states; *cut: in more than one piece. */
 static int dump_families(struct dump *d, uint8_t proto, uint32_t states, bool *cut)
@@ -218,10 +242,10 @@ static int dump_chains(struct dump *d, uint8_t proto, uint32_t states)
 	d->told.all = true;
 	do {
 		before = d->told.cnt;
-		d->diag.more_ext = lengths[round % sizeof(lengths)];
+		d->diag.more_ext = classes_ext(d) | lengths[round % sizeof(lengths)];
 		err = dump_families(d, proto, states, &cut);
 	} while (!err && cut && d->told.cnt != before && ++round < ROUNDS_MAX);
-	d->diag.more_ext = 0;
+	d->diag.more_ext = classes_ext(d);
 	told_forget(&d->told);
 	return err;
 }
@@ -267,6 +291,7 @@ static int dump_namespace(struct dump *d)
 
 	d->netns = netns_inode();
 	err = diagdump_open(&d->diag);
+	d->diag.more_ext = classes_ext(d);
 	if (!err && !(set & FILTER_UDP))
 		err = dump_tcp(d);
 	if (!err && !(set & FILTER_TCP))

@@ -90,6 +90,18 @@ int sort_check(const char *list)
 	return parse(&s, list);
 }
 
+bool sort_needs_link(const char *list)
+{
+	struct sort s = { 0 };
+	bool any = false;
+
+	if (parse(&s, list))
+		return false;
+	for (size_t i = 0; i < s.order_cnt; i++)
+		any |= s.orders[i].field->needs & NEED_LINK;
+	return any;
+}
+
 struct sort *sort_new(const char *list)
 {
 	struct sort *s = calloc(1, sizeof(*s));

@@ -3,12 +3,17 @@
 #ifndef CONNSNOOP_SORT_H
 #define CONNSNOOP_SORT_H
 
+#include <stdbool.h>
+
 #include "line.h"
 
 struct sort;
 
 /* Is @list one of fields, each perhaps with '-' before it? 0, or -EINVAL after one sentence on stderr. */
 int sort_check(const char *list);
+
+/* Does a list that has been checked name what only --link tells? */
+bool sort_needs_link(const char *list);
 
 struct sort *sort_new(const char *list); /* checked; NULL: out of memory */
 void sort_free(struct sort *s);		 /* NULL is fine */

@@ -143,6 +143,9 @@ void tracer__print_stats(const struct tracer *t, FILE *f)
 {
 	struct bpf_program *p;
 
+	if (t->skel->rodata->cfg.link)
+		fprintf(f, "%-32s %12llu\n", "lost routes of sockets",
+			(unsigned long long)t->skel->bss->shared.link_lost);
 	fprintf(f, "%-32s %12s %10s %8s\n", "program", "runs", "ns/run", "missed");
 	bpf_object__for_each_program(p, t->skel->obj) {
 		struct bpf_prog_info info = {};

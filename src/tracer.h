@@ -80,7 +80,7 @@ uint32_t tracer__tree_size(const struct tracer *t);
 /* Forget those that have gone unseen, where our pids are those of the whole machine. */
 void tracer__tree_prune(struct tracer *t);
 
-/* --stats: for each program its runs, ns per run and missed runs. */
+/* --stats: for each program its runs, ns per run and missed runs; before, what --link has lost. */
 void tracer__print_stats(const struct tracer *t, FILE *f);
 
 /* probe: each map, its entries, and the bytes of the kernel's memory that it takes. */

@@ -58,6 +58,7 @@ static void config_choose(struct config *cfg, const struct tracer *t, const stru
 	cfg->owner_at_state = sockops || cfg->connect_late || cfg->listen_at_state;
 	cfg->accept_by_syscall = plan_is_by_syscall(plan);
 	cfg->accept_by_graft = plan_uses(plan, "security_sock_graft_fentry");
+	cfg->link = opts->link;
 	cfg->destroy_seen = plan_way(plan, HOOK_TCP_DESTROY) != NULL;
 }
 

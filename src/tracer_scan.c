@@ -41,6 +41,8 @@ static ssize_t record_size(const char *buf, size_t len)
 		return len < EXE_HEAD_SIZE + exe.len ? 0 : (ssize_t)(EXE_HEAD_SIZE + exe.len);
 	if (exe.kind == RECORD_HOLDER)
 		return len < sizeof(struct holder_record) ? 0 : sizeof(struct holder_record);
+	if (exe.kind == RECORD_LINK)
+		return len < sizeof(struct link_record) ? 0 : sizeof(struct link_record);
 	if (exe.kind == EVENT_EXISTING)
 		return len < sizeof(struct event) ? 0 : (ssize_t)sizeof(struct event);
 	return -EPROTO;
@@ -76,6 +78,7 @@ static int hand_on(struct scan *s)
 		struct event event;
 		struct exe_record exe;
 		struct holder_record holder;
+		struct link_record link;
 	} record;
 	size_t at = 0;
 	ssize_t size;

@@ -106,6 +106,7 @@ CASES = {
         'connection within a millisecond of the answer',
         'answers from whom nobody has asked',
         'more names than are remembered',
+        'interface, next hop, MAC addresses, TTL, MTU, MSS and DSCP (--link)',
     ]),
     'existing': ('What was there before', [
         'TCP and UDP sockets of every namespace, with owner, state and totals',

@@ -47,7 +47,11 @@ FIELDS |= {
     'bytes': (int, {'send'}), 'kind': (str, {'lost'}), 'count': (int, {'lost'}),
     'events': (dict, {'summary'}), 'lost': (dict, {'summary'}),
 }
+FIELDS |= {name: (kind, SOCKET_EVENTS - {'listen', 'unlisten'}) for kind, names in {
+    int: 'ifindex ttl mtu mss dscp', str: 'ifname mac link next_hop next_hop_mac',  # --link
+}.items() for name in names.split()}
 WORDS = {
+    'link': {'loopback', 'point-to-point', 'on-link', 'gateway'},
     'proto': {'tcp', 'udp'}, 'direction': {'in', 'out'}, 'lorigin': {'dynamic', 'bound'},
     'attr': {'connect', 'accept', 'listen', 'listener', 'send', 'recv', 'scan', 'none'},
     'rname_source': {'dns', 'hosts', 'lookup'},

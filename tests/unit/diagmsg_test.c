@@ -23,6 +23,7 @@
 static struct inet_diag_msg m;
 static struct tcp_info info;
 static size_t info_len; /* 0: the message has none */
+static bool classes;
 static struct diag_socket s;
 
 /* An accepted connection, 10.0.0.1:80 <- 10.0.0.2:40000. */
@@ -32,6 +33,7 @@ static int setup(void **state)
 	memset(&m, 0, sizeof(m));
 	memset(&info, 0, sizeof(info));
 	info_len = sizeof(info);
+	classes = false;
 	m.idiag_family = AF_INET;
 	m.idiag_state = BPF_TCP_ESTABLISHED;
 	m.id.idiag_sport = htons(80);
@@ -54,6 +56,10 @@ static int parse_cut(uint8_t proto, size_t cut)
 	h->nlmsg_type = SOCK_DIAG_BY_FAMILY;
 	memcpy(mnl_nlmsg_put_extra_header(h, sizeof(m)), &m, sizeof(m));
 	mnl_attr_put_u8(h, INET_DIAG_SHUTDOWN, 0);
+	if (classes) {
+		mnl_attr_put_u8(h, INET_DIAG_TOS, 0xb8);
+		mnl_attr_put_u8(h, INET_DIAG_TCLASS, 0x28);
+	}
 	if (info_len)
 		mnl_attr_put(h, INET_DIAG_INFO, info_len, &info);
 	mnl_attr_put_u8(h, INET_DIAG_SKV6ONLY, 1);
@@ -362,6 +368,34 @@ static void test_attribute_lengths(void **state)
 	assert_int_equal(diagmsg_parse(&s, &msg.h, IPPROTO_TCP, NETNS), 0);
 }
 
+/* For --link: the class is that of the version that travels. */
+static void test_link(void **state)
+{
+	(void)state;
+	m.id.idiag_if = 4;
+	info.tcpi_snd_mss = 1348;
+	parse(IPPROTO_TCP);
+	assert_int_equal(s.bound_ifindex, 4);
+	assert_int_equal(s.mss, 0); /* as long as nothing was sent, no MTU is known either */
+	assert_false(s.has_dscp);
+	info.tcpi_pmtu = 1400;
+	classes = true;
+	parse(IPPROTO_TCP);
+	assert_int_equal(s.mtu, 1400);
+	assert_int_equal(s.mss, 1348);
+	assert_true(s.has_dscp);
+	assert_int_equal(s.dscp, 46);
+	m.idiag_family = AF_INET6;
+	addr6(m.id.idiag_src, "2001:db8::1");
+	addr6(m.id.idiag_dst, "2001:db8::2");
+	parse(IPPROTO_TCP);
+	assert_int_equal(s.dscp, 10);
+	addr6(m.id.idiag_src, "::ffff:10.0.0.1");
+	addr6(m.id.idiag_dst, "::ffff:10.0.0.2");
+	parse(IPPROTO_TCP);
+	assert_int_equal(s.dscp, 46);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, NULL)
 
 int main(void)
@@ -374,6 +408,7 @@ int main(void)
 		TEST(test_direction), TEST(test_info_lengths),
 		TEST(test_time_wait), TEST(test_cut),
 		TEST(test_refused),   TEST(test_attribute_lengths),
+		TEST(test_link),
 	};
 
 	return cmocka_run_group_tests_name("diagmsg", tests, NULL, NULL);

@@ -66,6 +66,19 @@ static void note_fields(const struct line *l, bool *seen)
 static void test_every_field_is_produced(void **state)
 {
 	static const struct holder holders[] = { { 1, "init" }, { 2, "sh" } };
+	static const struct link_facts link = {
+		.ifindex = 2,
+		.ifname = "eth0",
+		.mac = "02:00:00:00:00:01",
+		.next_hop_mac = "02:00:00:00:00:02",
+		.way = WAY_GATEWAY,
+		.next_hop = { 10, 0, 0, 1 },
+		.next_hop_ipv = 4,
+		.has_ttl = true,
+		.has_dscp = true,
+		.mtu = 1500,
+		.mss = 1448,
+	};
 	bool seen[FIELD_CNT_MAX] = { false };
 
 	(void)state;
@@ -81,6 +94,7 @@ static void test_every_field_is_produced(void **state)
 		s.line.unit = STR("app.service");
 		s.line.rname = STR("example.org");
 		s.line.rname_source = RNAME_DNS;
+		s.line.link = &link;
 		note_fields(&s.line, seen);
 		if (kind == EVENT_EXISTING) { /* a listener has others than a connection */
 			s.e->new_state = TCP_LISTEN;
@@ -94,6 +108,28 @@ static void test_every_field_is_produced(void **state)
 		if (!seen[i])
 			fail_msg("no sample has %s", fields[i].name);
 	}
+}
+
+/* What is not known is absent, and without --link all of it is. */
+static void test_link(void **state)
+{
+	struct link_facts link = { .mtu = 1500, .ifname = { [0 ... IFNAME_LEN - 1] = 'x' } };
+	static const char *const unknown[] = { "ifindex",      "mac", "link", "next_hop",
+					       "next_hop_mac", "ttl", "mss",  "dscp" };
+	struct sample s = sample_new(EVENT_CONNECT);
+	struct value v;
+
+	(void)state;
+	assert_false(has(&s, "ifname") || has(&s, "mtu"));
+	s.line.link = &link;
+	for (size_t i = 0; i < sizeof(unknown) / sizeof(*unknown); i++)
+		assert_false(has(&s, unknown[i]));
+	assert_true(has(&s, "mtu"));
+	assert_true(get(&s, "ifname", &v));
+	assert_int_equal(v.string.len, IFNAME_LEN);
+	link.has_dscp = true; /* 0 is a class as others */
+	assert_true(has(&s, "dscp"));
+	sample_free(&s);
 }
 
 /* A number is read as eight bytes: they are in every event that has it. */
@@ -365,6 +401,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_every_field_is_produced),
+		cmocka_unit_test(test_link),
 		cmocka_unit_test(test_rows),
 		cmocka_unit_test(test_kept_rows_follow_each_other),
 		cmocka_unit_test(test_lost_has_no_socket),

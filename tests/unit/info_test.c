@@ -6,7 +6,10 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include <string.h>
+
 #include "info.h"
+#include "put.h"
 
 struct pair {
 	uint64_t number;
@@ -58,11 +61,41 @@ static void test_durations(void **state)
 		check(out, info_put_duration(out, durations[i].number), durations[i].text);
 }
 
+/* The name of a device may be anything, and is as long as there is room. */
+static void test_route(void **state)
+{
+	struct link_facts link = { .ifname = "eth\n0", .way = WAY_GATEWAY, .next_hop_ipv = 4 };
+	struct event e = { .kind = EVENT_CONNECT };
+	struct line l = { .e = &e };
+	char out[2 * INFO_MAX];
+
+	(void)state;
+	assert_ptr_equal(info_put(out, &l), out);
+	l.link = &link;
+	link.next_hop[0] = 10;
+	link.next_hop[3] = 1;
+	*info_put(out, &l) = '\0';
+	assert_string_equal(out, "dev eth\\x0a0 via 10.0.0.1");
+	memcpy(link.next_hop_mac, "02:00:00:00:00:01", MAC_TEXT_LEN);
+	e.kind = EVENT_ESTABLISHED;
+	e.handshake_us = 5;
+	*info_put(out, &l) = '\0';
+	assert_string_equal(out, "in 5us dev eth\\x0a0 via 10.0.0.1 lladdr 02:00:00:00:00:01");
+	link.ifname[0] = '\0';
+	*info_put(out, &l) = '\0';
+	assert_string_equal(out, "in 5us");
+	memset(link.ifname, '\x01', IFNAME_LEN);
+	link.next_hop_ipv = 6;
+	memset(link.next_hop, 0xee, ADDR_LEN);
+	assert_true(info_put(out, &l) - out < INFO_MAX - PUT_SLACK);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_bytes),
 		cmocka_unit_test(test_durations),
+		cmocka_unit_test(test_route),
 	};
 
 	return cmocka_run_group_tests_name("info", tests, NULL, NULL);

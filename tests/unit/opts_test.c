@@ -83,6 +83,7 @@ static bool is_csv(void) { return o.csv; }
 static bool is_markdown(void) { return o.markdown; }
 static bool is_numeric(void) { return o.numeric; }
 static bool is_resolve(void) { return o.resolve; }
+static bool is_link(void) { return o.link; }
 static bool is_columns(void) { return !strcmp(o.columns, "event,pid"); }
 static bool is_no_header(void) { return !o.header; }
 static bool is_color(void) { return o.color == COLOR_ALWAYS; }
@@ -144,6 +145,7 @@ static const struct row_case {
 	{ "markdown", is_markdown, NULL, NULL, OPTS_RUN },
 	{ "numeric", is_numeric, NULL, NULL, OPTS_RUN },
 	{ "resolve", is_resolve, NULL, NULL, OPTS_RUN },
+	{ "link", is_link, NULL, NULL, OPTS_RUN },
 	{ "columns", is_columns, "event,pid", "pids", OPTS_RUN },
 	{ "no-header", is_no_header, NULL, NULL, OPTS_RUN },
 	{ "color", is_color, "always", "Always", OPTS_RUN },
@@ -505,6 +507,26 @@ static void test_names_of_hosts(void **state)
 	assert_usage("--summary shows none", "list", "--resolve", "-s");
 }
 
+/* Who asks for a column that only --link fills is not left with an empty one. */
+static void test_link(void **state)
+{
+	(void)state;
+	assert_run("--columns=time,remote,info");
+	assert_false(o.link);
+	assert_run("--columns=time,mtu");
+	assert_true(o.link);
+	assert_run("--columns=route");
+	assert_true(o.link);
+	assert_run("-j", "--columns=mtu"); /* which JSON does not look at */
+	assert_false(o.link);
+	assert_run("list", "--sort=-mss");
+	assert_true(o.link);
+	assert_run("list", "--link", "-s");
+	assert_false(o.link);
+	assert_run("ports", "--columns=mtu,lport");
+	assert_false(o.link);
+}
+
 static void test_lists_add_up(void **state)
 {
 	(void)state;
@@ -740,6 +762,7 @@ int main(void)
 		TEST(test_letters_combine),
 		TEST(test_abbreviations),
 		TEST(test_names_of_hosts),
+		TEST(test_link),
 		TEST(test_lists_add_up),
 		TEST(test_last_one_counts),
 		TEST(test_full_pairs_are_no_filter),
