@@ -30,6 +30,10 @@ const struct opt_row opt_rows[] = {
 	  .help = "ask the resolver for the names of remote addresses that nothing else knows, which "
 		  "sends packets; no event waits for its answer. list asks without it, but not with "
 		  "-j" },
+	{ "no-libc", 0, NULL, TRACE | PROBE, GROUP_OUTPUT, opt_set_bool, IN_OPTS(no_libc),
+	  .value = true,
+	  .help = "names of remote addresses only from the answers of name servers, not from what "
+		  "getaddrinfo() of libc tells a process, which takes a breakpoint there" },
 	{ "columns", 0, "A,B,...", SHOWS, GROUP_OUTPUT, opt_set_columns,
 	  .help = "the columns of the text, of CSV and Markdown, and their order; '--columns help' lists them" },
 	{ "no-header", 0, NULL, SHOWS, GROUP_OUTPUT, opt_set_bool, IN_OPTS(header), .value = false,

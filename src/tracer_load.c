@@ -112,6 +112,15 @@ static int attach(struct tracer *t, struct bpf_program *p)
 
 	if (!bpf_program__autoload(p) || is_iterator(p))
 		return 0;
+	if (p == t->skel->progs.getaddrinfo_uretprobe)
+		return 0; /* with the other */
+	if (p == t->skel->progs.getaddrinfo_uprobe) {
+		err = tracer_libc_attach(t);
+		if (err)
+			snprintf(failed_program, sizeof(failed_program), "%s",
+				 bpf_program__name(p));
+		return err;
+	}
 	link = attach_one(t, p);
 	if (!link) {
 		err = -errno;
@@ -285,7 +294,9 @@ static void warn_missing(const struct plan *plan, uint32_t events)
 
 		if (!plan->wanted[i])
 			continue;
-		if (!way)
+		if (!way && hooks[i].optional)
+			log_debug("no hook for %s", hooks[i].name);
+		else if (!way)
 			log_warn("no hook for %s on this kernel: see connsnoop probe",
 				 hooks[i].name);
 		else if (way->weakness && hooks[i].events & events & by_request)
@@ -335,6 +346,10 @@ int tracer_load(struct tracer *t, const struct opts *opts)
 	t->plan.wanted[HOOK_DNS] =
 		(opts->command == COMMAND_TRACE || opts->command == COMMAND_PROBE) &&
 		opts_want_names(opts);
+	t->plan.wanted[HOOK_LIBC] = t->plan.wanted[HOOK_DNS] && !opts->no_libc;
+	err = t->plan.wanted[HOOK_LIBC] ? tracer_libc_check() : 0;
+	if (err) /* known before it would be loaded in vain */
+		plan_fail(&t->plan, "getaddrinfo_uprobe", err);
 	if (!t->features.kprobes)
 		plan_fail_backend(&t->plan, BACKEND_KPROBE, -ENOENT);
 	if (t->features.fentry_error)
