@@ -295,7 +295,7 @@ static void warn_missing(const struct plan *plan, uint32_t events)
 		if (!plan->wanted[i])
 			continue;
 		if (!way && hooks[i].optional)
-			log_debug("no hook for %s", hooks[i].name);
+			log_debug("no hook for %s on this kernel", hooks[i].name);
 		else if (!way)
 			log_warn("no hook for %s on this kernel: see connsnoop probe",
 				 hooks[i].name);

@@ -133,7 +133,7 @@ static void test_versions(void **state)
 		.addresses = { { .bytes = { 1 }, .ipv = 6, .ttl_s = 60 } },
 		.cnt = 1,
 	};
-	const struct dns_client client = { 1, 10 };
+	const struct dns_client client = { .netns = 1, .pid = 10 };
 	const uint8_t bytes[ADDR_LEN] = { 1 };
 
 	(void)state;
@@ -143,6 +143,46 @@ static void test_versions(void **state)
 		dns_names_find(t, bytes, 6, &client, (struct dns_time){ .begin_ns = S }, &found),
 		DNS_PROCESS);
 	assert_string_equal(found.name.ptr, "six");
+}
+
+static enum dns_rank find_own(const struct dns_client *client)
+{
+	const uint8_t bytes[ADDR_LEN] = { 10, 0, 0, 1 };
+
+	return dns_names_find(t, bytes, 4, client, (struct dns_time){ .begin_ns = 2 * S }, &found);
+}
+
+/* A process that makes names up neither gives them to another nor takes those of another. */
+static void test_its_own(void **state)
+{
+	static struct dns_answer a = {
+		.name = "mine", .name_len = 4, .addresses = { { { 10, 0, 0, 1 }, 60, 4 } }, .cnt = 1
+	};
+	const struct dns_client mine = { 1, 10, 500 }, others[] = {
+		{ 2, 10, 500 }, { 1, 11, 501 }, { 1, 11, 500 }, { 1, 10, 501 },
+		{ 1, 10, 0 },	{ 1, 0, 0 },	{ 1, 0, 500 },
+	};
+
+	dns_names_free(t);
+	t = dns_names_new(DNS_ITS_OWN);
+	(void)state;
+	assert_true(dns_names_add(t, &mine, S, &a));
+	for (size_t i = 0; i < sizeof(others) / sizeof(*others); i++)
+		assert_int_equal(find_own(&others[i]), DNS_UNKNOWN);
+	for (uint32_t i = 0; i < 2 * DNS_NAMES_PER_ADDRESS; i++) {
+		memcpy(a.name, &(uint32_t){ 0x20202020 + i }, 4);
+		assert_true(dns_names_add(t, &others[1], S + i, &a));
+	}
+	assert_int_equal(find_own(&mine), DNS_PROCESS);
+	assert_string_equal(found.name.ptr, "mine");
+	assert_int_equal(found.told_ns, S);
+	assert_int_equal(dns_names_count(t), 1 + DNS_NAMES_PER_ADDRESS);
+	for (uint32_t i = 0; i < DNS_NAMES_MAX; i++) {
+		const struct dns_client many = { 1, 20, 1000 + i };
+
+		assert_true(dns_names_add(t, &many, S, &a));
+	}
+	assert_int_equal(dns_names_count(t), DNS_NAMES_MAX / DNS_ITS_OWN_DIVISOR);
 }
 
 /* One that is looked for again and again stays. */
@@ -178,7 +218,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(test_whose),	 TEST(test_when),     TEST(test_renamed),
-		TEST(test_many_clients), TEST(test_versions), TEST(test_bounds),
+		TEST(test_many_clients), TEST(test_versions), TEST(test_many_clients),
+		TEST(test_versions),	 TEST(test_bounds),   TEST(test_its_own),
 	};
 
 	return cmocka_run_group_tests_name("dns_names", tests, NULL, NULL);
