@@ -7,6 +7,7 @@
 #include <elf.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -131,14 +132,30 @@ static bool was_seen(struct seen *seen, const struct libc_map *map)
 	return false;
 }
 
-/* By the mapping, not by its path: that may be another file by now, or in another mount namespace. */
-static void add_map(struct libcs *l, const char *pid, const struct libc_map *map)
+static int open_file(const char *path)
+{
+	return open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+}
+
+/* Without the right to open mappings: what has that name by now. */
+static int open_by_name(const char *pid, const char *line)
+{
+	char path[PATH_LEN + PATH_MAX];
+	const char *name = strchr(line, '/');
+
+	snprintf(path, sizeof(path), "/proc/%.16s/root%.*s", pid, (int)strcspn(name, "\n"), name);
+	return open_file(path);
+}
+
+static void add_map(struct libcs *l, const char *pid, const struct libc_map *map, const char *line)
 {
 	char path[PATH_LEN + 64];
+	int fd;
 
 	snprintf(path, sizeof(path), "/proc/%.16s/map_files/%" PRIx64 "-%" PRIx64, pid, map->start,
 		 map->end);
-	add_file(l, open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY));
+	fd = open_file(path);
+	add_file(l, fd < 0 ? open_by_name(pid, line) : fd);
 }
 
 static void read_maps(struct libcs *l, struct seen *seen, const char *pid)
@@ -154,7 +171,7 @@ static void read_maps(struct libcs *l, struct seen *seen, const char *pid)
 		return;
 	while (getline(&line, &size, f) > 0) {
 		if (libcs_map_parse(line, &map) && !was_seen(seen, &map))
-			add_map(l, pid, &map);
+			add_map(l, pid, &map, line);
 	}
 	free(line);
 	fclose(f);
