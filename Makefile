@@ -73,7 +73,7 @@ $(OUT)/%.bpf.o: bpf/%.bpf.c $(VMLINUX) | $(OUT)/unit
 	$(Q)$(CLANG) $(BPF_CFLAGS) -MMD -MP -c $< -o $@
 
 # In this order: the other way round libbpf's linker loses maps. It leaves the DWARF out.
-$(OUT)/connsnoop.o.bpf: $(OUT)/typed.bpf.o $(OUT)/probed.bpf.o
+$(OUT)/connsnoop.o.bpf: $(OUT)/typed.bpf.o $(OUT)/existing.bpf.o $(OUT)/probed.bpf.o
 	$(call msg,BPFLINK)
 	$(Q)$(BPFTOOL) gen object $@ $^
 

@@ -281,9 +281,8 @@ static __always_inline void list_held_mptcp(struct seq_file *seq, struct task_st
  * The tables have passed over a socket that a process holds: it has come since, or its namespace cannot
  * be entered, for want of a process in it.
  */
-SUBPROG int list_tell_held(struct seq_file *seq, struct sock *sk, struct tcp_sock *tp)
+SUBPROG int list_tell_held(struct seq_file *seq, struct sock *sk, struct tcp_sock *tp, __u64 id)
 {
-	__u64 id = tp ? conn_id(tp) : sock_cookie(sk);
 	struct holding *h = bpf_map_lookup_elem(&holdings, &id);
 	struct scratch *x = scratch();
 
@@ -330,7 +329,7 @@ static __always_inline int list_held(struct seq_file *seq, struct task_struct *t
 	if (tp && state == TCP_LISTEN)
 		list_note_listener((struct sock *)tp, id);
 	if (shared.list_phase == LIST_FILES_LEFT)
-		list_tell_held(seq, sk, tp);
+		list_tell_held(seq, sk, tp, id);
 	return 0;
 }
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * Reading the kernel's structs. The handlers are compiled twice: in typed.bpf.c, where the verifier
- * knows the type of every pointer and a member is a plain load, and in probed.bpf.c (which defines
- * PROBED), where a pointer is a number and each member costs a bpf_probe_read_kernel().
+ * Reading the kernel's structs. The handlers are compiled twice: in typed.bpf.c and existing.bpf.c, where
+ * the verifier knows the type of every pointer and a member is a plain load, and in probed.bpf.c (which
+ * defines PROBED), where a pointer is a number and each member costs a bpf_probe_read_kernel().
  * LOAD(sk, a, b) is sk->a->b either way.
  */
 #ifndef CONNSNOOP_LOAD_BPF_H
@@ -25,10 +25,15 @@
 #ifdef PROBED
 #define LOAD PROBE_LOAD
 #define LOAD_BITS PROBE_LOAD_BITS
-#define SHARED extern /* maps and variables are defined in typed.bpf.c */
 #else
 #define LOAD TYPED_LOAD
 #define LOAD_BITS TYPED_LOAD_BITS
+#endif
+
+/* Maps and variables are defined in typed.bpf.c. */
+#if defined(PROBED) || defined(MAPS_ELSEWHERE)
+#define SHARED extern
+#else
 #define SHARED
 #endif
 
