@@ -60,8 +60,8 @@ void tracer_log_programs(const struct tracer *t);
 /* Tell the paths of the cgroups that are there already, as the kernel does those of new ones. */
 void tracer_tell_cgroups(struct tracer *t);
 
-/* Can HOOK_LIBC be had here, as far as is known before it is attached? 0 or -errno. */
-int tracer_libc_check(void);
+/* Is HOOK_LIBC wanted, as names are, and can it be had, as far as is known before it is loaded? */
+void tracer_libc_plan(struct plan *plan, const struct opts *opts);
 /* Attach its programs to whatever is a libc now: 0 if there was one, else -errno. */
 int tracer_libc_attach(struct tracer *t);
 void tracer_libc_detach(struct tracer *t);

@@ -15,12 +15,22 @@
 
 #define PMU "/sys/bus/event_source/devices/uprobe/type"
 
-int tracer_libc_check(void)
+static int check(void)
 {
 	/* without it, libbpf would take tracefs, where a probe stays behind when we are killed */
 	if (access(PMU, R_OK))
 		return -ENOTSUPP;
 	return uretprobe_is_harmless() ? 0 : -ENOTSUPP;
+}
+
+void tracer_libc_plan(struct plan *plan, const struct opts *opts)
+{
+	int err;
+
+	plan->wanted[HOOK_LIBC] = plan->wanted[HOOK_DNS] && !opts->no_libc;
+	err = plan->wanted[HOOK_LIBC] ? check() : 0;
+	if (err)
+		plan_fail(plan, "getaddrinfo_uprobe", err);
 }
 
 static int attach(struct tracer *t, const struct bpf_program *p, bool at_return, int fd)
@@ -47,7 +57,7 @@ static int attach_file(struct tracer *t, int fd)
 
 int tracer_libc_attach(struct tracer *t)
 {
-	int err = tracer_libc_check(), cnt = 0, first_err = -ENOENT;
+	int err = check(), cnt = 0, first_err = -ENOENT;
 	struct libcs libcs;
 
 	if (err)
