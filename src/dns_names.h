@@ -45,12 +45,12 @@ enum dns_rank { DNS_UNKNOWN, DNS_OTHER_NETNS, DNS_NETNS, DNS_PROCESS };
 
 /* Whom an answer is for. */
 enum dns_scope {
-	DNS_ANYONE,  /* if it was told to another, too: see enum dns_rank */
+	DNS_ANYONE, /* if it was told to another, too: see enum dns_rank */
 	DNS_ITS_OWN, /* the process that it was told, which may have made it up; no rank but DNS_PROCESS */
 };
 
 struct dns_names *dns_names_new(enum dns_scope scope); /* NULL: out of memory */
-void dns_names_free(struct dns_names *t); /* NULL is fine */
+void dns_names_free(struct dns_names *t);	       /* NULL is fine */
 
 /* False: out of memory. */
 bool dns_names_add(struct dns_names *t, const struct dns_client *client, uint64_t now_ns,

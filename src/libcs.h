@@ -7,7 +7,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define LIBCS_MAX 32 /* the kernel takes 0.1 s or so to detach each of two programs from each, one by one */
+#define LIBCS_MAX                                                                                  \
+	32 /* the kernel takes 0.1 s or so to detach each of two programs from each, one by one */
 
 /* What a line of /proc/PID/maps says. */
 struct libc_map {

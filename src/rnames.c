@@ -246,5 +246,6 @@ void rnames_print(const struct rnames *r, uint64_t lost, FILE *f)
 	print_count(f, "malformed answers", r->malformed);
 	print_count(f, "answers of libc", r->libc_answers);
 	print_count(f, "lost answers, or parts of them", lost + dns_streams_lost(r->streams));
-	print_count(f, "names known at the end", dns_names_count(r->names) + dns_names_count(r->libc));
+	print_count(f, "names known at the end",
+		    dns_names_count(r->names) + dns_names_count(r->libc));
 }
