@@ -38,25 +38,54 @@ static bool is_libc_name(const char *name)
 	       !strcmp(name, "libc.so");
 }
 
-bool libcs_map_parse(const char *line, struct libc_map *out)
+/* A number that ends with @end, behind which *@p is afterwards. */
+static bool take_number(const char **p, int base, char end, uint64_t *number)
+{
+	char *after;
+
+	if (!isxdigit((unsigned char)**p))
+		return false;
+	*number = strtoull(*p, &after, base);
+	if (*after != end)
+		return false;
+	*p = after + 1;
+	return true;
+}
+
+static bool take_permissions(const char **p, bool *executable)
+{
+	if (strcspn(*p, " ") != 4 || (*p)[4] != ' ')
+		return false;
+	*executable = (*p)[2] == 'x';
+	*p += 5;
+	return true;
+}
+
+static bool has_libc_name(const char *line)
 {
 	const char *slash = strrchr(line, '/');
-	unsigned int major, minor;
-	char perms[5], name[64];
-	char *deleted;
+	char name[64], *deleted;
 
 	if (!slash || sscanf(slash + 1, "%63[^\n]", name) != 1)
 		return false;
 	deleted = strstr(name, " (deleted)");
 	if (deleted)
 		*deleted = '\0';
-	if (!is_libc_name(name))
+	return is_libc_name(name);
+}
+
+bool libcs_map_parse(const char *line, struct libc_map *out)
+{
+	uint64_t offset, major, minor;
+	bool executable;
+
+	if (!has_libc_name(line) || !take_number(&line, 16, '-', &out->start) ||
+	    !take_number(&line, 16, ' ', &out->end) || !take_permissions(&line, &executable) ||
+	    !take_number(&line, 16, ' ', &offset) || !take_number(&line, 16, ':', &major) ||
+	    !take_number(&line, 16, ' ', &minor) || !take_number(&line, 10, ' ', &out->ino))
 		return false;
-	if (sscanf(line, "%" SCNx64 "-%" SCNx64 " %4s %*x %x:%x %" SCNu64, &out->start, &out->end,
-		   perms, &major, &minor, &out->ino) != 6)
-		return false;
-	out->dev = (uint64_t)major << 32 | minor;
-	return strlen(perms) == 4 && perms[2] == 'x';
+	out->dev = major << 32 | minor;
+	return executable;
 }
 
 bool libcs_is_native(const uint8_t *head, const uint8_t *own, size_t len)
