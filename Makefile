@@ -217,6 +217,7 @@ bench-smoke: all $(OUT)/bench/load
 FUZZ_CFLAGS := $(BASE_CFLAGS) $(WARNINGS) -g -O1 -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=undefined
 fuzz_dns_message := src/dns.c src/dns_names.c
 fuzz_dns_stream := src/dns_stream.c
+fuzz_libc_record := src/libc_answer.c src/dns.c
 fuzzers := $(patsubst tests/fuzz/%.c,$(OUT)/fuzz/%,$(wildcard tests/fuzz/*.c))
 
 .SECONDEXPANSION:

@@ -13,7 +13,8 @@ enum function {
 	LISTEN_START,
 	UDP_SENDMSG,
 	UDPV6_SENDMSG,
-	GET_PORT
+	GET_PORT,
+	GETADDRINFO
 };
 
 static __always_inline int call_enter(enum function function, __u64 arg0, __u64 arg1, __u64 arg2)

@@ -9,6 +9,7 @@
 #include "cgroup.bpf.h"
 #include "packet.bpf.h"
 #include "dns.bpf.h"
+#include "libc.bpf.h"
 #include "list.bpf.h"
 #include "syscall.bpf.h"
 
@@ -382,6 +383,19 @@ SEC("raw_tp/cgroup_mkdir")
 int BPF_PROG(cgroup_mkdir_raw, struct cgroup *cgrp, const char *path)
 {
 	return handle_cgroup(cgrp, path);
+}
+
+/* Of which files, src/libcs.c knows. */
+SEC("uprobe")
+int BPF_KPROBE(getaddrinfo_uprobe, const char *name, void *service, void *hints, void *result)
+{
+	return call_enter(GETADDRINFO, (__u64)name, (__u64)result, bpf_ktime_get_ns());
+}
+
+SEC("uretprobe")
+int BPF_KRETPROBE(getaddrinfo_uretprobe, int ret)
+{
+	return handle_getaddrinfo(ret);
 }
 
 /* --- what was there before, for kernels without bpf_sock_from_file() (5.11) --------------------- */

@@ -38,6 +38,7 @@ enum event_kind {
 	RECORD_CGROUP, /* struct cgroup_record */
 	RECORD_DNS,    /* struct dns_record */
 	RECORD_LINK,   /* struct link_record */
+	RECORD_LIBC,   /* struct libc_record */
 };
 
 /* How the owner is known. */
@@ -266,6 +267,24 @@ struct dns_head {
 struct dns_record {
 	struct dns_head head;
 	__u8 payload[DNS_PAYLOAD_MAX];
+};
+
+/*
+ * What getaddrinfo() has told a process. All of it is from the memory of that process, which can have put there
+ * what it likes.
+ */
+#define LIBC_NAME_SIZE 256
+#define LIBC_ADDRESSES_MAX 16
+struct libc_record {
+	__u32 kind;    /* RECORD_LIBC */
+	__u32 pid;     /* and, as these are used again, struct owner.exe_key */
+	__u64 exe_key; /* 0: not known */
+	__u64 ts_ns; /* CLOCK_MONOTONIC: when it was asked, before any answer of a name server to that */
+	__u32 netns;
+	__u32 cnt;			   /* of addresses */
+	__u8 families[LIBC_ADDRESSES_MAX]; /* AF_INET, AF_INET6 */
+	__u8 addresses[LIBC_ADDRESSES_MAX][ADDR_LEN];
+	char name[LIBC_NAME_SIZE]; /* with a NUL */
 };
 
 /* When a UDP socket with several flows was closed, and by whom: its flows end with it. */

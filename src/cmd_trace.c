@@ -99,6 +99,11 @@ static int on_record(void *ctx, const void *record, size_t size)
 			rnames_add(t->names, record, size);
 		return 0;
 	}
+	if (e->kind == RECORD_LIBC) {
+		if (t->names)
+			rnames_add_libc(t->names, record, size);
+		return 0;
+	}
 	if (e->kind == RECORD_SWEEP) {
 		t->sweep_ns = 0;
 		return 0;

@@ -66,6 +66,12 @@ static bool is_loopback(const struct event *e)
 	return e->ipv == 4 ? e->raddr[0] == 127 : !memcmp(e->raddr, loopback6, ADDR_LEN);
 }
 
+/* What libc tells of loopback it has from /etc/hosts, too. */
+static bool is_local_name(enum rname_source source)
+{
+	return source == RNAME_HOSTS || source == RNAME_LIBC;
+}
+
 static char *put_remote(struct wall_clock *c, char *p, const struct line *l)
 {
 	const struct event *e = l->e;
@@ -73,7 +79,7 @@ static char *put_remote(struct wall_clock *c, char *p, const struct line *l)
 	(void)c;
 	if (e->kind == EVENT_LOST || !(e->flags & EVENT_F_REMOTE))
 		return p;
-	if (!l->rname.len || (l->rname_source == RNAME_HOSTS && is_loopback(e)))
+	if (!l->rname.len || (is_local_name(l->rname_source) && is_loopback(e)))
 		return put_endpoint(p, e->raddr, e->ipv, e->rport);
 	p = put_text(p, l->rname.ptr, l->rname.len);
 	p = put_char(p, ':');

@@ -81,7 +81,7 @@ static bool is_mapped(const uint8_t *addr)
 	return IN6_IS_ADDR_V4MAPPED((const struct in6_addr *)addr);
 }
 
-static void address_set(struct dns_address *a, const uint8_t *data, size_t len)
+void dns_address_set(struct dns_address *a, const uint8_t *data, size_t len)
 {
 	struct in6_addr aligned;
 
@@ -125,7 +125,7 @@ static bool read_data(struct reader *r, struct record *record)
 	if (type == ns_t_a || type == ns_t_aaaa) {
 		r->bad |= len != (type == ns_t_a ? NS_INADDRSZ : NS_IN6ADDRSZ);
 		if (!r->bad)
-			address_set(&record->address, data, len);
+			dns_address_set(&record->address, data, len);
 		return !r->bad;
 	}
 	return false;

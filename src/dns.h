@@ -43,4 +43,7 @@ enum dns_result {
  */
 enum dns_result dns_parse(const uint8_t *bytes, size_t len, bool cut, struct dns_answer *out);
 
+/* Sets all but the TTL. @data: @len bytes, 4 or ADDR_LEN. */
+void dns_address_set(struct dns_address *a, const uint8_t *data, size_t len);
+
 #endif

@@ -29,7 +29,8 @@ struct known {
 
 /* The secret first: who chooses the addresses of answers must not choose their places in the hash. */
 struct key {
-	uint64_t secret; /* and which version it is of */
+	uint64_t secret;  /* and which version it is of */
+	uint64_t process; /* DNS_ITS_OWN: whose */
 	uint8_t bytes[ADDR_LEN];
 };
 
@@ -45,14 +46,22 @@ struct dns_names {
 	struct place *places;
 	size_t cnt;   /* answers */
 	size_t bytes; /* of names */
+	size_t cnt_max, bytes_max;
 	uint64_t secret;
+	enum dns_scope scope;
 };
 
-struct dns_names *dns_names_new(void)
+struct dns_names *dns_names_new(enum dns_scope scope)
 {
 	struct dns_names *t = calloc(1, sizeof(*t));
+	size_t divisor = scope == DNS_ITS_OWN ? DNS_ITS_OWN_DIVISOR : 1;
 
-	if (t && getrandom(&t->secret, sizeof(t->secret), GRND_NONBLOCK) < 0)
+	if (!t)
+		return NULL;
+	t->scope = scope;
+	t->cnt_max = DNS_NAMES_MAX / divisor;
+	t->bytes_max = DNS_NAMES_BYTES_MAX / divisor;
+	if (getrandom(&t->secret, sizeof(t->secret), GRND_NONBLOCK) < 0)
 		t->secret = 0; /* early in the boot: as good as none */
 	return t;
 }
@@ -114,10 +123,19 @@ void dns_names_free(struct dns_names *t)
 	free(t);
 }
 
-static struct key key_of(const struct dns_names *t, const uint8_t *addr, unsigned int ipv)
+/* Keys of executables are much larger than pids, which stand in for them. */
+static uint64_t process_of(const struct dns_client *client)
+{
+	return client->exe_key ? client->exe_key : client->pid;
+}
+
+static struct key key_of(const struct dns_names *t, const uint8_t *addr, unsigned int ipv,
+			 const struct dns_client *client)
 {
 	struct key key = { .secret = t->secret ^ ipv };
 
+	if (t->scope == DNS_ITS_OWN)
+		key.process = process_of(client);
 	memcpy(key.bytes, addr, ipv == 4 ? 4 : ADDR_LEN);
 	return key;
 }
@@ -131,7 +149,7 @@ static void place_touch(struct dns_names *t, struct place *p)
 /* Make room: those that were looked for since they were last here get another turn. */
 static void evict(struct dns_names *t, const struct place *but)
 {
-	while (t->places && (t->cnt > DNS_NAMES_MAX || t->bytes > DNS_NAMES_BYTES_MAX)) {
+	while (t->places && (t->cnt > t->cnt_max || t->bytes > t->bytes_max)) {
 		struct place *p = t->places;
 
 		if (!p->used && p != but) {
@@ -208,7 +226,7 @@ static bool place_add(struct dns_names *t, struct place *p, const struct known *
 
 static bool add_address(struct dns_names *t, const struct dns_address *a, struct known *new)
 {
-	struct key key = key_of(t, a->bytes, a->ipv);
+	struct key key = key_of(t, a->bytes, a->ipv, &new->client);
 	struct place *p = place_get(t, &key);
 	bool ok = p;
 
@@ -237,8 +255,14 @@ bool dns_names_add(struct dns_names *t, const struct dns_client *client, uint64_
 	return ok;
 }
 
-static enum dns_rank rank_of(const struct known *k, const struct dns_client *client)
+static enum dns_rank rank_of(const struct dns_names *t, const struct known *k,
+			     const struct dns_client *client)
 {
+	if (t->scope == DNS_ITS_OWN)
+		return client->pid && k->client.pid == client->pid &&
+				       k->client.netns == client->netns ?
+			       DNS_PROCESS :
+			       DNS_UNKNOWN;
 	if (k->client.netns != client->netns)
 		return DNS_OTHER_NETNS;
 	return client->pid && k->client.pid == client->pid ? DNS_PROCESS : DNS_NETNS;
@@ -254,23 +278,22 @@ static uint64_t told_ns(const struct known *k, struct dns_time when)
 
 enum dns_rank dns_names_find(struct dns_names *t, const uint8_t *addr, unsigned int ipv,
 			     const struct dns_client *client, struct dns_time when,
-			     struct str *name)
+			     struct dns_found *found)
 {
-	struct key key = key_of(t, addr, ipv);
+	struct key key = key_of(t, addr, ipv, client);
 	enum dns_rank best = DNS_UNKNOWN;
-	uint64_t best_ns = 0;
 	struct place *p;
 
+	*found = (struct dns_found){ 0 };
 	HASH_FIND(hh, t->places, &key, sizeof(key), p);
 	for (const struct known *k = p ? p->newest : NULL; k; k = k->older) {
 		uint64_t ns = told_ns(k, when);
-		enum dns_rank rank = rank_of(k, client);
+		enum dns_rank rank = rank_of(t, k, client);
 
-		if (!ns || rank < best || (rank == best && ns <= best_ns))
+		if (!ns || rank < best || (rank == best && ns <= found->told_ns))
 			continue;
 		best = rank;
-		best_ns = ns;
-		*name = (struct str){ k->name->text, k->name->len };
+		*found = (struct dns_found){ { k->name->text, k->name->len }, ns };
 	}
 	if (best)
 		p->used = true;

@@ -278,6 +278,16 @@ const struct hook hooks[HOOK_CNT] = {
 			{ BACKEND_AUTO, "cgroup_skb/ingress", { "dns_ingress_cgroup" }, NULL },
 		},
 	},
+	[HOOK_LIBC] = {
+		.name = "libc-names",
+		.missed_kind = EVENT_KIND_CNT,
+		.lost = "rname, where no answer of a name server was seen",
+		.optional = true,
+		.ways = {
+			{ BACKEND_AUTO, "uprobe/getaddrinfo",
+			  { "getaddrinfo_uprobe", "getaddrinfo_uretprobe" }, NULL },
+		},
+	},
 };
 /* clang-format on */
 

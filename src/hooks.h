@@ -41,6 +41,7 @@ enum hook_id {
 	HOOK_TREE,
 	HOOK_CGROUP,
 	HOOK_DNS,
+	HOOK_LIBC,
 	HOOK_CNT,
 };
 
@@ -61,6 +62,7 @@ struct hook {
 	const char
 		*missed_by; /* only if this one skips it: others stand in for the rest; NULL: any */
 	bool required;	    /* if it is wanted, there is no trace without it */
+	bool optional;	    /* there is no more to say of a trace without it than probe and -v do */
 	struct way ways[WAY_CNT_MAX]; /* best first; ends at the first without `where` */
 };
 

@@ -35,6 +35,7 @@ struct port_facts {
 enum rname_source {
 	RNAME_NONE,
 	RNAME_DNS,    /* the answer of a name server, seen as it came */
+	RNAME_LIBC,   /* what getaddrinfo() told the process */
 	RNAME_HOSTS,  /* /etc/hosts, or an address of this machine */
 	RNAME_LOOKUP, /* asked for by its address */
 	RNAME_CNT,

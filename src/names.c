@@ -144,6 +144,7 @@ TABLE_COVERS(changes, CHANGE_CNT);
 
 static const struct word rname_sources[] = {
 	[RNAME_DNS] = WORD("dns"),
+	[RNAME_LIBC] = WORD("libc"),
 	[RNAME_HOSTS] = WORD("hosts"),
 	[RNAME_LOOKUP] = WORD("lookup"),
 };

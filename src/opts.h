@@ -45,6 +45,7 @@ struct opts {
 	char *write_baseline; /* ports: --write-baseline, a file; NULL: none */
 
 	bool numeric;
+	bool no_libc; /* --no-libc */
 	bool resolve; /* --resolve: ask for names of hosts where nothing else knows one */
 	bool link;    /* --link, or a column that shows what it tells */
 	bool json;

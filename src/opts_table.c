@@ -33,6 +33,10 @@ const struct opt_row opt_rows[] = {
 	{ "link", 0, NULL, TRACE | LIST, GROUP_OUTPUT, opt_set_bool, IN_OPTS(link), .value = true,
 	  .help = "also by which way a connection goes: its interface, next hop, their MAC addresses, TTL, "
 		  "MTU, MSS and DSCP; implied by a column that shows one of them" },
+	{ "no-libc", 0, NULL, TRACE | PROBE, GROUP_OUTPUT, opt_set_bool, IN_OPTS(no_libc),
+	  .value = true,
+	  .help = "names of remote addresses only from the answers of name servers, not from what "
+		  "getaddrinfo() of libc tells a process, which takes a breakpoint there" },
 	{ "columns", 0, "A,B,...", SHOWS, GROUP_OUTPUT, opt_set_columns,
 	  .help = "the columns of the text, of CSV and Markdown, and their order; '--columns help' lists them" },
 	{ "no-header", 0, NULL, SHOWS, GROUP_OUTPUT, opt_set_bool, IN_OPTS(header), .value = false,

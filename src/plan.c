@@ -26,8 +26,9 @@ static bool way_gives_up(const struct way *way, enum backend bad, const char *na
 {
 	if (way_has(way, name))
 		return true;
-	/* the ways of the tracepoint backend are of several kinds */
-	return way->backend == bad && bad != BACKEND_TRACEPOINT && error_is_general(error);
+	/* the ways of the tracepoint backend, and those of none, are of several kinds */
+	return way->backend == bad && bad != BACKEND_TRACEPOINT && bad != BACKEND_AUTO &&
+	       error_is_general(error);
 }
 
 static enum backend program_backend(const char *name)

@@ -14,6 +14,7 @@
 #include "held.h"
 #include "hostnames.h"
 #include "hosts.h"
+#include "libc_answer.h"
 #include "log.h"
 
 #define HOSTS_FILE "/etc/hosts"
@@ -22,6 +23,7 @@
 
 struct rnames {
 	struct dns_names *names;
+	struct dns_names *libc; /* what processes were told by it */
 	struct dns_streams *streams;
 	struct held *held; /* names from answers, of connections that are open */
 	struct hosts *hosts;
@@ -29,6 +31,7 @@ struct rnames {
 	uint32_t netns;		   /* our own, whose hosts those are */
 	/* messages that are answers, of these those that could not be read */
 	uint64_t answers, malformed;
+	uint64_t libc_answers;
 };
 
 struct rnames *rnames_new(bool lookups)
@@ -38,13 +41,14 @@ struct rnames *rnames_new(bool lookups)
 
 	if (!r)
 		return NULL;
-	r->names = dns_names_new();
+	r->names = dns_names_new(DNS_ANYONE);
+	r->libc = dns_names_new(DNS_ITS_OWN);
 	r->streams = dns_streams_new();
 	r->held = held_new();
 	r->hosts = hosts_new(HOSTS_FILE);
 	r->lookups = lookups ? hostnames_new() : NULL;
 	r->netns = stat("/proc/self/ns/net", &st) ? 0 : st.st_ino;
-	if (r->names && r->streams && r->held && r->hosts && (r->lookups || !lookups))
+	if (r->names && r->libc && r->streams && r->held && r->hosts && (r->lookups || !lookups))
 		return r;
 	rnames_free(r);
 	return NULL;
@@ -55,6 +59,7 @@ void rnames_free(struct rnames *r)
 	if (!r)
 		return;
 	dns_names_free(r->names);
+	dns_names_free(r->libc);
 	dns_streams_free(r->streams);
 	held_free(r->held);
 	hosts_free(r->hosts);
@@ -72,7 +77,7 @@ struct source {
 static void on_message(void *ctx, const uint8_t *message, size_t len, size_t whole)
 {
 	const struct source *source = ctx;
-	const struct dns_client client = { source->head->netns, source->head->pid };
+	const struct dns_client client = { .netns = source->head->netns, .pid = source->head->pid };
 	struct rnames *r = source->r;
 	struct dns_answer answer;
 	enum dns_result result = dns_parse(message, len, len < whole, &answer);
@@ -95,6 +100,19 @@ void rnames_add(struct rnames *r, const struct dns_record *record, size_t size)
 	else
 		dns_streams_add(r->streams, head->id, head->offset, record->payload, head->len,
 				head->ts_ns, on_message, &source);
+}
+
+void rnames_add_libc(struct rnames *r, const struct libc_record *record, size_t size)
+{
+	struct dns_client client;
+	struct dns_answer answer;
+
+	if (!libc_answer(record, size, &answer))
+		return;
+	client = (struct dns_client){ record->netns, record->pid, record->exe_key };
+	r->libc_answers++;
+	if (!dns_names_add(r->libc, &client, record->ts_ns, &answer))
+		log_debug("a name is lost: out of memory");
 }
 
 /* --- what is asked for ----------------------------------------------------------------------------- */
@@ -148,20 +166,41 @@ static void set_name(struct line *l, struct str name, enum rname_source source)
 	l->rname_source = name.len ? source : RNAME_NONE;
 }
 
+/*
+ * The last that the process was told, by a name server or libc. An answer that came while libc looked for it is
+ * younger than what libc was asked: it has the whole name.
+ */
+static bool find_own_name(struct rnames *r, struct line *l, const struct dns_client *client,
+			  const struct dns_found *answer, enum dns_rank rank)
+{
+	const struct event *e = l->e;
+	struct dns_found libc;
+
+	if (dns_names_count(r->libc) &&
+	    dns_names_find(r->libc, e->raddr, e->ipv, client, begin_of(e), &libc) &&
+	    (rank < DNS_PROCESS || answer->told_ns < libc.told_ns))
+		set_name(l, libc.name, RNAME_LIBC);
+	else if (rank == DNS_PROCESS)
+		set_name(l, answer->name, RNAME_DNS);
+	return l->rname.len;
+}
+
 /* What another namespace was told, and our own hosts, are names of addresses that mean the same there. */
 static void find_name(struct rnames *r, struct line *l)
 {
 	const struct event *e = l->e;
-	const struct dns_client client = { e->netns, e->owner.pid };
-	struct str told = { 0 };
+	const struct dns_client client = { e->netns, e->owner.pid, e->owner.exe_key };
+	bool global = is_global(e->raddr, e->ipv);
+	struct dns_found told;
 	enum dns_rank rank =
 		dns_names_find(r->names, e->raddr, e->ipv, &client, begin_of(e), &told);
 
-	if (rank < DNS_PROCESS &&
-	    (e->netns == r->netns || is_loopback(e->raddr, e->ipv) || is_global(e->raddr, e->ipv)))
+	if (find_own_name(r, l, &client, &told, rank))
+		return;
+	if (e->netns == r->netns || is_loopback(e->raddr, e->ipv) || global)
 		set_name(l, hosts_find(r->hosts, e->raddr, e->ipv, e->ts_ns), RNAME_HOSTS);
-	if (!l->rname.len && (rank >= DNS_NETNS || (rank && is_global(e->raddr, e->ipv))))
-		set_name(l, told, RNAME_DNS);
+	if (!l->rname.len && (rank >= DNS_NETNS || (rank && global)))
+		set_name(l, told.name, RNAME_DNS);
 }
 
 /* Has the connection only begun, so that what is found now is its name for good? */
@@ -221,6 +260,8 @@ void rnames_print(const struct rnames *r, uint64_t lost, FILE *f)
 {
 	print_count(f, "answers of name servers", r->answers);
 	print_count(f, "malformed answers", r->malformed);
+	print_count(f, "answers of libc", r->libc_answers);
 	print_count(f, "lost answers, or parts of them", lost + dns_streams_lost(r->streams));
-	print_count(f, "names known at the end", dns_names_count(r->names));
+	print_count(f, "names known at the end",
+		    dns_names_count(r->names) + dns_names_count(r->libc));
 }

@@ -14,6 +14,7 @@
 #include "line.h"
 
 struct dns_record;
+struct libc_record;
 struct rnames;
 
 struct rnames *rnames_new(bool lookups); /* NULL: out of memory, or there is nobody to ask */
@@ -21,6 +22,9 @@ void rnames_free(struct rnames *r);	 /* NULL is fine */
 
 /* What came from a name server, for the events that come after it. Anything may be in it. */
 void rnames_add(struct rnames *r, const struct dns_record *record, size_t size);
+
+/* The same of libc. */
+void rnames_add_libc(struct rnames *r, const struct libc_record *record, size_t size);
 
 /* Set the name of @l, if there is one; valid until the next call of any of these. */
 void rnames_line(struct rnames *r, struct line *l);

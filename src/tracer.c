@@ -55,6 +55,7 @@ int tracer__open(struct tracer **out, const struct opts *opts, tracer_fn fn, voi
 
 void tracer__detach(struct tracer *t)
 {
+	tracer_libc_detach(t);
 	while (t->link_cnt)
 		bpf_link__destroy(t->links[--t->link_cnt]);
 }

@@ -142,6 +142,7 @@ static int maps_configure(struct tracer *t, const struct opts *opts, const struc
 	uint32_t flows = flows_max(t, opts);
 	bool list = plan->wanted[HOOK_LIST_FILES];
 	uint32_t files = list ? list_sockets_max() : 1, processes = list ? list_processes_max() : 1;
+	bool calls = plan_has_backend(plan, BACKEND_KPROBE) || plan->wanted[HOOK_LIBC];
 	const struct map_size sizes[] = {
 		{ t->skel->maps.conns, tcp, 1u << 16, conns_max() },
 		{ t->skel->maps.listeners, tcp || list, 1u << 12, 1u << 12 },
@@ -149,7 +150,8 @@ static int maps_configure(struct tracer *t, const struct opts *opts, const struc
 		{ t->skel->maps.peers, tcp, 1u << 14, 0 },
 		{ t->skel->maps.failed_connects, tcp && cfg->accept_by_syscall, 1u << 13, 0 },
 		{ t->skel->maps.scan_closed, tables, 1u << 14, 0 },
-		{ t->skel->maps.calls, plan_has_backend(plan, BACKEND_KPROBE), 1u << 13, 0 },
+		{ t->skel->maps.calls, calls,
+		  plan_has_backend(plan, BACKEND_KPROBE) ? 1u << 13 : 1u << 10, 0 },
 		{ t->skel->maps.flows, udp, flows, flows },
 		{ t->skel->maps.udp_sockets, udp, 1u << 14, LARGE_MAP_ENTRIES },
 		{ t->skel->maps.holdings, list, files, 0 },

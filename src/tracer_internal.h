@@ -7,11 +7,13 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "libcs.h"
 #include "plan.h"
 #include "tracer.h"
 #include "tracer_features.h"
 
 #define PROGRAM_CNT_MAX 64
+#define LIBC_LINK_CNT_MAX (2 * LIBCS_MAX)
 
 struct bpf_link;
 struct connsnoop_bpf;
@@ -24,6 +26,8 @@ struct tracer {
 	struct features features;
 	struct bpf_link *links[PROGRAM_CNT_MAX];
 	size_t link_cnt;
+	struct bpf_link *libc_links[LIBC_LINK_CNT_MAX];
+	size_t libc_link_cnt;
 	struct bpf_link *sweep;
 	struct bpf_link *tree_enter; /* NULL: no FILTER_TREE */
 	int cgroup_fd;
@@ -55,6 +59,12 @@ void tracer_log_programs(const struct tracer *t);
 
 /* Tell the paths of the cgroups that are there already, as the kernel does those of new ones. */
 void tracer_tell_cgroups(struct tracer *t);
+
+/* Is HOOK_LIBC wanted, as names are, and can it be had, as far as is known before it is loaded? */
+void tracer_libc_plan(struct plan *plan, const struct opts *opts);
+/* Attach its programs to whatever is a libc now: 0 if there was one, else -errno. */
+int tracer_libc_attach(struct tracer *t);
+void tracer_libc_detach(struct tracer *t);
 
 /* Before loading: what the plan asks of the tree of processes. 0 or -errno. */
 int tracer_tree_configure(struct tracer *t);

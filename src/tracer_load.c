@@ -107,19 +107,22 @@ static bool is_iterator(const struct bpf_program *p)
 
 static int attach(struct tracer *t, struct bpf_program *p)
 {
-	struct bpf_link *link;
-	int err;
+	struct bpf_link *link = NULL;
+	int err = 0;
 
-	if (!bpf_program__autoload(p) || is_iterator(p))
+	/* what is at a return of libc comes with the other */
+	if (!bpf_program__autoload(p) || is_iterator(p) ||
+	    p == t->skel->progs.getaddrinfo_uretprobe)
 		return 0;
-	link = attach_one(t, p);
-	if (!link) {
+	if (p == t->skel->progs.getaddrinfo_uprobe)
+		err = tracer_libc_attach(t);
+	else if (!(link = attach_one(t, p)))
 		err = -errno;
+	if (err)
 		snprintf(failed_program, sizeof(failed_program), "%s", bpf_program__name(p));
-		return err;
-	}
-	t->links[t->link_cnt++] = link;
-	return 0;
+	if (link)
+		t->links[t->link_cnt++] = link;
+	return err;
 }
 
 /*
@@ -285,7 +288,9 @@ static void warn_missing(const struct plan *plan, uint32_t events)
 
 		if (!plan->wanted[i])
 			continue;
-		if (!way)
+		if (!way && hooks[i].optional)
+			log_debug("no hook for %s on this kernel", hooks[i].name);
+		else if (!way)
 			log_warn("no hook for %s on this kernel: see connsnoop probe",
 				 hooks[i].name);
 		else if (way->weakness && hooks[i].events & events & by_request)
@@ -335,6 +340,7 @@ int tracer_load(struct tracer *t, const struct opts *opts)
 	t->plan.wanted[HOOK_DNS] =
 		(opts->command == COMMAND_TRACE || opts->command == COMMAND_PROBE) &&
 		opts_want_names(opts);
+	tracer_libc_plan(&t->plan, opts);
 	if (!t->features.kprobes)
 		plan_fail_backend(&t->plan, BACKEND_KPROBE, -ENOENT);
 	if (t->features.fentry_error)

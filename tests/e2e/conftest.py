@@ -39,6 +39,8 @@ IN_EVERY_VM = {
     'test_udp_flows.py': {'test_many_peers'},
     'test_cgroups.py': {'test_cgroup', 'test_short_lived', 'test_older_than_the_trace', 'test_version_1',
                         'test_names[docker]', 'test_long_path[239]', 'test_long_path[1022]'},
+    'test_libc_names.py': {'test_name', 'test_of_nobody_else', 'test_second_libc', 'test_nothing_is_left[9]',
+                           'test_filtered_process'},
     'test_ports.py': {
         'test_rows', 'test_bound_to_a_device', 'test_connections', 'test_one_row_and_all_its_owners',
         'test_two_namespaces', 'test_watch', 'test_watch_misses_nothing_between', 'test_udp_watch', 'test_outbound',

@@ -54,7 +54,7 @@ WORDS = {
     'link': {'loopback', 'point-to-point', 'on-link', 'gateway'},
     'proto': {'tcp', 'udp'}, 'direction': {'in', 'out'}, 'lorigin': {'dynamic', 'bound'},
     'attr': {'connect', 'accept', 'listen', 'listener', 'send', 'recv', 'scan', 'none'},
-    'rname_source': {'dns', 'hosts', 'lookup'},
+    'rname_source': {'dns', 'libc', 'hosts', 'lookup'},
     'phase': {'local', 'handshake', 'cancelled'}, 'change': {'new', 'gone'},
 }
 REASONS = {

@@ -23,13 +23,13 @@ static void check(const struct dns_answer *a)
 static void learn(struct dns_names *t, const struct dns_answer *a)
 {
 	static uint64_t now_ns = S;
-	const struct dns_client client = { 1, 1 };
-	struct str name;
+	const struct dns_client client = { .netns = 1, .pid = 1 };
+	struct dns_found found;
 
 	now_ns++;
 	if (!dns_names_add(t, &client, now_ns, a) ||
 	    dns_names_find(t, a->addresses[0].bytes, a->addresses[0].ipv, &client,
-			   (struct dns_time){ .begin_ns = now_ns }, &name) != DNS_PROCESS)
+			   (struct dns_time){ .begin_ns = now_ns }, &found) != DNS_PROCESS)
 		abort();
 }
 
@@ -40,7 +40,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
 	struct dns_answer a;
 
 	if (!t)
-		t = dns_names_new();
+		t = dns_names_new(DNS_ANYONE);
 	for (int cut = 0; cut < 2; cut++) {
 		if (dns_parse(bytes, len, cut, &a) != DNS_NAMES)
 			continue;

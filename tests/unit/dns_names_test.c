@@ -14,12 +14,12 @@
 #define S 1000000000ULL
 
 static struct dns_names *t;
-static struct str found;
+static struct dns_found found;
 
 static int setup(void **state)
 {
 	(void)state;
-	t = dns_names_new();
+	t = dns_names_new(DNS_ANYONE);
 	return t ? 0 : -1;
 }
 
@@ -33,7 +33,7 @@ static int teardown(void **state)
 static void add(uint32_t netns, uint32_t pid, uint64_t now_ns, const char *name, uint32_t addr,
 		uint32_t ttl_s)
 {
-	const struct dns_client client = { netns, pid };
+	const struct dns_client client = { .netns = netns, .pid = pid };
 	static struct dns_answer a;
 
 	a.name_len = strlen(name);
@@ -47,11 +47,11 @@ static void add(uint32_t netns, uint32_t pid, uint64_t now_ns, const char *name,
 
 static enum dns_rank find_when(uint32_t netns, uint32_t pid, struct dns_time when, uint32_t addr)
 {
-	const struct dns_client client = { netns, pid };
+	const struct dns_client client = { .netns = netns, .pid = pid };
 	uint8_t bytes[ADDR_LEN] = { 0 };
 
 	memcpy(bytes, &addr, 4);
-	found = (struct str){ 0 };
+	found = (struct dns_found){ 0 };
 	return dns_names_find(t, bytes, 4, &client, when, &found);
 }
 
@@ -68,15 +68,15 @@ static void test_whose(void **state)
 	add(1, 11, 2 * S, "theirs", 1, 60);
 	add(2, 12, 3 * S, "elsewhere", 1, 60);
 	assert_int_equal(find(1, 10, 4 * S, 1), DNS_PROCESS);
-	assert_string_equal(found.ptr, "mine");
-	assert_int_equal(found.len, 4);
+	assert_string_equal(found.name.ptr, "mine");
+	assert_int_equal(found.name.len, 4);
 	assert_int_equal(find(1, 13, 4 * S, 1), DNS_NETNS);
-	assert_string_equal(found.ptr, "theirs");
+	assert_string_equal(found.name.ptr, "theirs");
 	assert_int_equal(find(3, 10, 4 * S, 1), DNS_OTHER_NETNS);
-	assert_string_equal(found.ptr, "elsewhere");
+	assert_string_equal(found.name.ptr, "elsewhere");
 	add(1, 0, 4 * S, "nobody's", 1, 60);
 	assert_int_equal(find(1, 0, 5 * S, 1), DNS_NETNS); /* two that are not known are not one */
-	assert_string_equal(found.ptr, "nobody's");
+	assert_string_equal(found.name.ptr, "nobody's");
 	assert_int_equal(find(1, 10, 4 * S, 2), DNS_UNKNOWN);
 }
 
@@ -109,7 +109,7 @@ static void test_renamed(void **state)
 		add(1, 10, (10 + i) * S, i % 2 ? "odd" : "even", 1, 60);
 	for (uint64_t i = 0; i < 4; i++) {
 		assert_int_equal(find(1, 10, (10 + i) * S + 1, 1), DNS_PROCESS);
-		assert_string_equal(found.ptr, i % 2 ? "odd" : "even");
+		assert_string_equal(found.name.ptr, i % 2 ? "odd" : "even");
 	}
 }
 
@@ -122,7 +122,7 @@ static void test_many_clients(void **state)
 	assert_int_equal(dns_names_count(t), DNS_NAMES_PER_ADDRESS);
 	assert_int_equal(find(1, 100, 200 * S, 1), DNS_PROCESS);
 	assert_int_equal(find(1, 1, 2 * S, 1), DNS_NETNS);
-	assert_string_equal(found.ptr, "popular");
+	assert_string_equal(found.name.ptr, "popular");
 }
 
 static void test_versions(void **state)
@@ -133,7 +133,7 @@ static void test_versions(void **state)
 		.addresses = { { .bytes = { 1 }, .ipv = 6, .ttl_s = 60 } },
 		.cnt = 1,
 	};
-	const struct dns_client client = { 1, 10 };
+	const struct dns_client client = { .netns = 1, .pid = 10 };
 	const uint8_t bytes[ADDR_LEN] = { 1 };
 
 	(void)state;
@@ -142,7 +142,47 @@ static void test_versions(void **state)
 	assert_int_equal(
 		dns_names_find(t, bytes, 6, &client, (struct dns_time){ .begin_ns = S }, &found),
 		DNS_PROCESS);
-	assert_string_equal(found.ptr, "six");
+	assert_string_equal(found.name.ptr, "six");
+}
+
+static enum dns_rank find_own(const struct dns_client *client)
+{
+	const uint8_t bytes[ADDR_LEN] = { 10, 0, 0, 1 };
+
+	return dns_names_find(t, bytes, 4, client, (struct dns_time){ .begin_ns = 2 * S }, &found);
+}
+
+/* A process that makes names up neither gives them to another nor takes those of another. */
+static void test_its_own(void **state)
+{
+	static struct dns_answer a = {
+		.name = "mine", .name_len = 4, .addresses = { { { 10, 0, 0, 1 }, 60, 4 } }, .cnt = 1
+	};
+	const struct dns_client mine = { 1, 10, 500 }, others[] = {
+		{ 2, 10, 500 }, { 1, 11, 501 }, { 1, 11, 500 }, { 1, 10, 501 },
+		{ 1, 10, 0 },	{ 1, 0, 0 },	{ 1, 0, 500 },
+	};
+
+	dns_names_free(t);
+	t = dns_names_new(DNS_ITS_OWN);
+	(void)state;
+	assert_true(dns_names_add(t, &mine, S, &a));
+	for (size_t i = 0; i < sizeof(others) / sizeof(*others); i++)
+		assert_int_equal(find_own(&others[i]), DNS_UNKNOWN);
+	for (uint32_t i = 0; i < 2 * DNS_NAMES_PER_ADDRESS; i++) {
+		memcpy(a.name, &(uint32_t){ 0x20202020 + i }, 4);
+		assert_true(dns_names_add(t, &others[1], S + i, &a));
+	}
+	assert_int_equal(find_own(&mine), DNS_PROCESS);
+	assert_string_equal(found.name.ptr, "mine");
+	assert_int_equal(found.told_ns, S);
+	assert_int_equal(dns_names_count(t), 1 + DNS_NAMES_PER_ADDRESS);
+	for (uint32_t i = 0; i < DNS_NAMES_MAX; i++) {
+		const struct dns_client many = { 1, 20, 1000 + i };
+
+		assert_true(dns_names_add(t, &many, S, &a));
+	}
+	assert_int_equal(dns_names_count(t), DNS_NAMES_MAX / DNS_ITS_OWN_DIVISOR);
 }
 
 /* One that is looked for again and again stays. */
@@ -178,7 +218,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(test_whose),	 TEST(test_when),     TEST(test_renamed),
-		TEST(test_many_clients), TEST(test_versions), TEST(test_bounds),
+		TEST(test_many_clients), TEST(test_versions), TEST(test_many_clients),
+		TEST(test_versions),	 TEST(test_bounds),   TEST(test_its_own),
 	};
 
 	return cmocka_run_group_tests_name("dns_names", tests, NULL, NULL);

@@ -84,6 +84,7 @@ static bool is_markdown(void) { return o.markdown; }
 static bool is_numeric(void) { return o.numeric; }
 static bool is_resolve(void) { return o.resolve; }
 static bool is_link(void) { return o.link; }
+static bool is_no_libc(void) { return o.no_libc; }
 static bool is_columns(void) { return !strcmp(o.columns, "event,pid"); }
 static bool is_no_header(void) { return !o.header; }
 static bool is_color(void) { return o.color == COLOR_ALWAYS; }
@@ -146,6 +147,7 @@ static const struct row_case {
 	{ "numeric", is_numeric, NULL, NULL, OPTS_RUN },
 	{ "resolve", is_resolve, NULL, NULL, OPTS_RUN },
 	{ "link", is_link, NULL, NULL, OPTS_RUN },
+	{ "no-libc", is_no_libc, NULL, NULL, OPTS_RUN },
 	{ "columns", is_columns, "event,pid", "pids", OPTS_RUN },
 	{ "no-header", is_no_header, NULL, NULL, OPTS_RUN },
 	{ "color", is_color, "always", "Always", OPTS_RUN },

@@ -6,6 +6,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include <arpa/inet.h>
 #include <sched.h>
 #include <stdio.h>
 #include <sys/stat.h>
@@ -59,6 +60,25 @@ static void learn(const char *name, const char *address, uint32_t in_netns, uint
 	rnames_add(r, &record, sizeof(record));
 }
 
+/* From libc, to a process and what it runs, which asked so long before the event. */
+static void tell(const char *name, const char *address, uint32_t pid, uint64_t exe_key,
+		 uint64_t ago_ns)
+{
+	static struct libc_record told;
+
+	told = (struct libc_record){ .kind = RECORD_LIBC,
+				     .pid = pid,
+				     .exe_key = exe_key,
+				     .ts_ns = s.e->ts_ns - ago_ns,
+				     .netns = s.e->netns,
+				     .cnt = 1,
+				     .families = { strchr(address, ':') ? AF_INET6 : AF_INET } };
+	inet_pton(told.families[0], address, told.addresses[0]);
+	strcpy(told.name, name);
+	rnames_add_libc(r, &told, sizeof(told));
+	rnames_add_libc(r, &told, sizeof(told) - 1); /* nothing */
+}
+
 static const char *name(const char *remote, enum rname_source source)
 {
 	s.line.rname = (struct str){ 0 };
@@ -82,6 +102,41 @@ static void test_dns(void **state)
 	s.line.rname = (struct str){ 0 };
 	rnames_line(r, &s.line);
 	assert_int_equal(s.line.rname.len, 0);
+}
+
+static void test_libc(void **state)
+{
+	const struct owner *o = &s.e->owner;
+
+	(void)state;
+	tell("six.example", "2001:db8::1", o->pid, o->exe_key, 2000);
+	assert_string_equal(name("2001:db8::1", RNAME_LIBC), "six.example");
+	tell("short", "10.1.2.3", o->pid, o->exe_key, 2000);
+	assert_string_equal(name("10.1.2.3", RNAME_LIBC), "short");
+	learn("whole.example", "10.1.2.3", s.e->netns, 4321);
+	assert_string_equal(name("10.1.2.3", RNAME_LIBC), "short");
+	learn("whole.example", "10.1.2.3", s.e->netns, o->pid); /* while libc looked for it */
+	assert_string_equal(name("10.1.2.3", RNAME_DNS), "whole.example");
+	tell("other", "10.1.2.3", o->pid, o->exe_key, 500);
+	assert_string_equal(name("10.1.2.3", RNAME_LIBC), "other");
+}
+
+/* What others have made up is nobody's name, and hides none. */
+static void test_libc_of_others(void **state)
+{
+	const struct owner *o = &s.e->owner;
+
+	(void)state;
+	tell("evil.example", "93.184.216.34", o->pid + 1, o->exe_key, 2000);
+	tell("evil.example", "93.184.216.34", o->pid + 1, 4321, 2000);
+	tell("evil.example", "93.184.216.34", o->pid, 4321, 2000); /* it had this pid before */
+	assert_string_equal(name("93.184.216.34", RNAME_NONE), "");
+	learn("good.example", "93.184.216.34", s.e->netns, 0);
+	for (int i = 0; i < 100; i++)
+		tell("evil.example", "93.184.216.34", o->pid + 1, 4321, 500 - i);
+	assert_string_equal(name("93.184.216.34", RNAME_DNS), "good.example");
+	s.e->owner.pid = 0;
+	assert_string_equal(name("93.184.216.34", RNAME_DNS), "good.example");
 }
 
 /* Told to another namespace: a name for an address that is the same host there. */
@@ -229,13 +284,15 @@ static void test_short_records(void **state)
 	rnames_add(r, &record, sizeof(record));
 	record.head.len = 5;
 	rnames_add(r, &record, sizeof(record)); /* no header even */
+	tell("libc.example", "10.1.2.3", 7, 7, 0);
 	f = fmemopen(text, sizeof(text), "w");
 	rnames_print(r, 3, f);
 	fclose(f);
 	assert_string_equal(text, "answers of name servers                     2\n"
 				  "malformed answers                           1\n"
+				  "answers of libc                             1\n"
 				  "lost answers, or parts of them              3\n"
-				  "names known at the end                      1\n");
+				  "names known at the end                      2\n");
 }
 
 /* Nobody is there to answer: no line waits, and nothing more is asked. */
@@ -263,8 +320,10 @@ static void test_lookups(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_dns), TEST(test_elsewhere),	  TEST(test_hosts),   TEST(test_begin),
-		TEST(test_tcp), TEST(test_short_records), TEST(test_lookups), TEST(test_held),
+		TEST(test_dns),	      TEST(test_libc),		TEST(test_libc_of_others),
+		TEST(test_elsewhere), TEST(test_hosts),		TEST(test_begin),
+		TEST(test_tcp),	      TEST(test_short_records), TEST(test_lookups),
+		TEST(test_held),
 	};
 
 	return cmocka_run_group_tests_name("rnames", tests, NULL, NULL);
