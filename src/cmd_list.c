@@ -2,6 +2,7 @@
 /* connsnoop list: the sockets that exist, once or again and again. */
 #include <errno.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -20,8 +21,9 @@
 #include "sort.h"
 
 #define NS_PER_S 1000000000ULL
-#define TABLE_COLUMNS                                                                              \
-	"proto,state,recvq,sendq,laddr,lport,direction,raddr,rport,service,user,process"
+#define TABLE_BEGIN "proto,state,recvq,sendq,laddr,lport,direction,raddr,rport"
+#define COLUMNS_END ",service,user,process"
+#define COLUMNS_MAX 128
 
 #define NS_PER_MS 1000000ULL
 #define BATCH 512
@@ -47,6 +49,8 @@ struct list {
 	struct seen *seen;     /* NULL: only once */
 	struct census *census; /* NULL: the sockets themselves */
 	struct names names;
+	char text[COLUMNS_MAX]; /* columns without --columns */
+	char table[COLUMNS_MAX];
 	int err; /* ends it */
 };
 
@@ -199,6 +203,7 @@ static int look(struct list *list)
 		err = names_end_batch(list);
 	if (!err && list->census)
 		err = print_census(list);
+	resolver_rest(list->resolver);
 	return err ?: output_flush(list->output);
 }
 
@@ -234,6 +239,15 @@ static int look_again(struct list *list)
 
 /* --- setting up --------------------------------------------------------------------------------- */
 
+/* Without --columns, into @columns of COLUMNS_MAX. */
+static const char *columns_of(const struct opts *o, char *columns, const char *begin,
+			      const char *nat)
+{
+	snprintf(columns, COLUMNS_MAX, "%s%s%s" COLUMNS_END, o->watch_ns ? "change," : "", begin,
+		 o->nat ? nat : "");
+	return columns;
+}
+
 static int list_open(struct list *list, const struct services *services)
 {
 	const struct opts *o = list->opts;
@@ -254,10 +268,14 @@ static int list_open(struct list *list, const struct services *services)
 		err = resolver_name_hosts(list->resolver, false);
 	if (err)
 		return err;
+	if (opts_want_nat(o))
+		err = resolver_find_nat(list->resolver);
+	if (err)
+		return err;
 	plain = *o;
 	plain.header = o->header && !o->summary;
-	err = show_open(&list->output, &plain, o->watch_ns ? "change," LIST_COLUMNS : LIST_COLUMNS,
-			o->watch_ns ? "change," TABLE_COLUMNS : TABLE_COLUMNS);
+	err = show_open(&list->output, &plain, columns_of(o, list->text, LIST_BEGIN, ",nat"),
+			columns_of(o, list->table, TABLE_BEGIN, ",nat_raddr,nat_rport"));
 	if (!err && !output_wants_paths(list->output))
 		resolver_leave_paths(list->resolver);
 	return err;

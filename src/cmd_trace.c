@@ -198,6 +198,7 @@ static bool is_ending(const struct trace *t)
  */
 static void wait_for_events(struct trace *t, bool idle)
 {
+	resolver_rest(t->resolver);
 	if (idle && t->opts->latency_ms) {
 		tracer__sleep(t->tracer);
 		/* what came before the programs knew of our sleep has not woken us */
@@ -322,6 +323,8 @@ static int trace_open(struct trace *t, const struct services *services)
 
 	if (!err && opts_want_names(t->opts))
 		err = resolver_name_hosts(t->resolver, t->opts->resolve);
+	if (!err && opts_want_nat(t->opts))
+		err = resolver_find_nat(t->resolver);
 	err = err ?: tracer__open(&t->tracer, t->opts, on_record, t);
 	err = err ?: show_open(&t->output, t->opts, NULL, NULL);
 	err = err ?: loop_open(t);

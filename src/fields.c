@@ -85,6 +85,16 @@ static bool get_rname_source(const struct line *l, struct value *v)
 	return value_set_word(v, &names_rname_sources, l->rname_source);
 }
 
+static bool get_nat_raddr(const struct line *l, struct value *v)
+{
+	return value_set_address(v, l->nat->addr, l->e->ipv);
+}
+
+static bool get_nat_rport(const struct line *l, struct value *v)
+{
+	return value_set_number(v, l->nat->port);
+}
+
 static bool get_owners(const struct line *l, struct value *v)
 {
 	v->type = VALUE_HOLDERS;
@@ -206,6 +216,9 @@ const struct field fields[] = {
 	NAME(rname, 15, ALL, NEED_REMOTE, "name of the remote address"),
 	STRING(rname_source, 12, ALL, NEED_REMOTE, get_rname_source,
 	       "how that name is known: dns, hosts, lookup"),
+	STRING(nat_raddr, 15, ALL, NEED_NAT, get_nat_raddr,
+	       "address of the real other end, where this host translates it"),
+	NUMBER(nat_rport, 9, ALL, NEED_NAT, get_nat_rport, "port of the real other end"),
 	WORD(lorigin, 7, ALL, NEED_LOCAL, lorigin, names_lorigins,
 	     "who chose the port: dynamic or bound"),
 	BOOLEAN(mapped, 6, ALL, NEED_MAPPED, "true: an IPv4 peer of an IPv6 socket"),
@@ -309,11 +322,14 @@ static uint32_t kind_needs(const struct event *e)
 	}
 }
 
-uint32_t field_needs_held(const struct event *e)
+uint32_t field_needs_held(const struct line *l)
 {
+	const struct event *e = l->e;
+
 	return FIELD_KEPT | NEED_NONZERO | (e->flags & (NEED_MAPPED | NEED_REMOTE | NEED_MPTCP)) |
 	       need_if(has_local(e), NEED_LOCAL) | need_if(e->owner.pid, NEED_OWNER | NEED_PID) |
 	       need_if(e->ipv == 4 || e->ipv == 6, NEED_IP) |
 	       need_if(e->proto == IPPROTO_TCP, NEED_TCP) | need_if(listens(e), NEED_LISTENS) |
-	       need_if(e->peer_pid, NEED_PEER) | kind_needs(e);
+	       need_if(e->peer_pid, NEED_PEER) |
+	       need_if(l->nat, NEED_NAT) | kind_needs(e);
 }

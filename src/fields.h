@@ -54,6 +54,7 @@ enum field_from {
  * of the line. These rows follow each other.
  */
 #define FIELD_KEPT 16384
+#define NEED_NAT 32768 /* the line has it; a need, so that lines without pay nothing for these rows */
 
 #define FIELD_KEY_MAX 24
 #define FIELD_CNT_MAX 80
@@ -78,8 +79,8 @@ struct field {
 extern const struct field fields[];
 extern const size_t field_cnt;
 
-/* What fields may need and this event has: once for all of a line. */
-uint32_t field_needs_held(const struct event *e);
+/* What fields may need and this line has: once for all of a line. */
+uint32_t field_needs_held(const struct line *l);
 
 /* The port of the connection's server side and its name, if any; false: no such side. */
 bool field_server_port(const struct line *l, uint16_t *port, struct str *service);
@@ -162,7 +163,7 @@ static inline bool field_get(const struct field *f, const struct line *l, struct
 	uint32_t kind = l->e->kind;
 
 	return kind < EVENT_KIND_CNT && (f->kinds & 1u << kind) &&
-	       field_read(f, l, field_needs_held(l->e), v);
+	       field_read(f, l, field_needs_held(l), v);
 }
 
 #endif

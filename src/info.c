@@ -229,7 +229,7 @@ static char *put_backlog(char *p, const struct event *e)
 	return put_u64(p, e->backlog);
 }
 
-char *info_put(char *p, const struct line *l)
+static char *put_kind(char *p, const struct line *l)
 {
 	const struct event *e = l->e;
 
@@ -257,4 +257,15 @@ char *info_put(char *p, const struct line *l)
 	default:
 		return p;
 	}
+}
+
+char *info_put(char *p, const struct line *l)
+{
+	char *begin = p;
+
+	p = put_kind(p, l);
+	if (!l->nat)
+		return p;
+	p = put_str(put_more(p, begin), "nat ");
+	return put_endpoint(p, l->nat->addr, l->e->ipv, l->nat->port);
 }

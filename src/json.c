@@ -111,7 +111,7 @@ static char *put_steps(struct json *j, char *p, const struct json_step *s, const
 void json_line(struct json *j, struct buf *b, const struct line *l)
 {
 	char *begin = buf_room(b, line_room(l));
-	uint32_t held = field_needs_held(l->e);
+	uint32_t held = field_needs_held(l);
 	char *end;
 
 	if (!begin)

@@ -30,6 +30,9 @@ const struct opt_row opt_rows[] = {
 	  .help = "ask the resolver for the names of remote addresses that nothing else knows, which "
 		  "sends packets; no event waits for its answer. list asks without it, but not with "
 		  "-j" },
+	{ "nat", 0, NULL, TRACE | LIST, GROUP_OUTPUT, opt_set_bool, IN_OPTS(nat), .value = true,
+	  .help = "the real other end, where this host translates addresses (DNAT, SNAT), as the "
+		  "kernel's connection tracking has it" },
 	{ "columns", 0, "A,B,...", SHOWS, GROUP_OUTPUT, opt_set_columns,
 	  .help = "the columns of the text, of CSV and Markdown, and their order; '--columns help' lists them" },
 	{ "no-header", 0, NULL, SHOWS, GROUP_OUTPUT, opt_set_bool, IN_OPTS(header), .value = false,

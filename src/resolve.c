@@ -8,9 +8,11 @@
 
 #include "cgroup_paths.h"
 #include "clock.h"
+#include "conntrack.h"
 #include "exes.h"
 #include "holders.h"
 #include "log.h"
+#include "nat.h"
 #include "rnames.h"
 #include "services.h"
 #include "users.h"
@@ -23,6 +25,8 @@ struct resolver {
 	struct users *users;
 	struct cgroup_paths *cgroups;
 	struct rnames *hosts; /* NULL: no names of hosts */
+	struct conntrack *conntrack; /* NULL: not wanted, nor is nat */
+	struct nat *nat;
 	bool no_paths;
 };
 
@@ -62,6 +66,8 @@ void resolver_close(struct resolver *r)
 	users_free(r->users);
 	cgroup_paths_free(r->cgroups);
 	rnames_free(r->hosts);
+	nat_free(r->nat);
+	conntrack_free(r->conntrack);
 	free(r);
 }
 
@@ -129,6 +135,32 @@ struct rnames *resolver_hosts(struct resolver *r)
 	return r->hosts;
 }
 
+static int ask_conntrack(void *ctx, uint32_t netns, uint32_t pid, const struct path *sent,
+			 struct path *back)
+{
+	return conntrack_ask(ctx, netns, pid, sent, back);
+}
+
+int resolver_find_nat(struct resolver *r)
+{
+	r->conntrack = conntrack_new();
+	if (r->conntrack)
+		r->nat = nat_new(ask_conntrack, r->conntrack, conntrack_home(r->conntrack));
+	if (!r->nat) {
+		log_err("cannot begin: out of memory");
+		return -ENOMEM;
+	}
+	if (conntrack_missing(r->conntrack))
+		log_warn("--nat finds nothing: %s", conntrack_missing(r->conntrack));
+	return 0;
+}
+
+void resolver_rest(struct resolver *r)
+{
+	if (r->conntrack)
+		conntrack_rest(r->conntrack);
+}
+
 static void find_paths(struct resolver *r, const struct owner *o, struct line *l)
 {
 	const struct cgroup_names *cgroup = cgroup_paths_get(r->cgroups, o->cgroup_id);
@@ -159,6 +191,8 @@ void resolver_line(struct resolver *r, const struct event *e, struct line *l)
 		holders_line(r->holders, l);
 	if (r->hosts)
 		rnames_line(r->hosts, l);
+	if (r->nat)
+		nat_line(r->nat, l);
 	if (!r->services)
 		return;
 	if ((e->kind == EVENT_EXISTING || e->kind == EVENT_PORT) && e->owner.pid)

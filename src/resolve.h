@@ -46,6 +46,12 @@ int resolver_name_hosts(struct resolver *r, bool lookups);
 /* NULL without them. */
 struct rnames *resolver_hosts(struct resolver *r);
 
+/* From now on with the real other ends, by nat.h. What is missing for that is said on stderr. 0 or -ENOMEM. */
+int resolver_find_nat(struct resolver *r);
+
+/* Let go of what must not be kept while nothing happens: call it before anything waits. */
+void resolver_rest(struct resolver *r);
+
 /* Fill @l for @e; its strings are valid until the next call of any of these. */
 void resolver_line(struct resolver *r, const struct event *e, struct line *l);
 

@@ -275,7 +275,7 @@ void text_line(struct text *t, struct buf *b, const struct line *l)
 {
 	char *begin = buf_room(b, line_room(t, l)), *p = begin, *end = begin, *due = begin;
 	const struct column *last = t->columns + t->cnt;
-	uint32_t held = field_needs_held(l->e);
+	uint32_t held = field_needs_held(l);
 
 	if (!begin)
 		return;

@@ -28,7 +28,7 @@ static int teardown(void **state)
 
 static const struct json_step *shape_of(const struct sample *s)
 {
-	return json_shape(shapes, &s->line, field_needs_held(s->e));
+	return json_shape(shapes, &s->line, field_needs_held(&s->line));
 }
 
 static void test_numbers_have_one_shape(void **state)
