@@ -47,7 +47,7 @@ WARNINGS := -Wall -Wextra -Werror
 BASE_CFLAGS := -std=gnu11 -D_GNU_SOURCE -fPIE -fstack-protector-strong -Iinclude -Isrc -isystem $(OUT)
 ALL_CFLAGS := $(BASE_CFLAGS) $(WARNINGS) $(CPPFLAGS) $(CFLAGS)
 ALL_LDFLAGS := -pie -Wl,-z,relro,-z,now $(LDFLAGS)
-LDLIBS += -lbpf -lelf -lmnl -lnetfilter_conntrack -lz -lcares -ljansson
+LDLIBS += -lbpf -lelf -lmnl -lz -lcares -ljansson
 
 objs := $(patsubst src/%.c,$(OUT)/%.o,$(wildcard src/*.c))
 lib := $(filter-out $(OUT)/main.o,$(objs))

@@ -5,7 +5,9 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <libmnl/libmnl.h>
-#include <libnetfilter_conntrack/libnetfilter_conntrack.h>
+#include <linux/netfilter/nfnetlink.h>
+#include <linux/netfilter/nfnetlink_conntrack.h>
+#include <netinet/in.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,36 +22,33 @@
 
 /* --- messages ---------------------------------------------------------------------------------- */
 
-static void set_path(struct nf_conntrack *ct, const struct path *path)
+static size_t addr_len(const struct path *path)
 {
-	struct nfct_attr_grp_port ports = { htons(path->sport), htons(path->dport) };
-	struct nfct_attr_grp_ipv4 ip4;
-	struct nfct_attr_grp_ipv6 ip6;
-
-	if (path->ipv == 4) {
-		memcpy(&ip4.src, path->src, sizeof(ip4.src));
-		memcpy(&ip4.dst, path->dst, sizeof(ip4.dst));
-		nfct_set_attr_grp(ct, ATTR_GRP_ORIG_IPV4, &ip4);
-	} else {
-		memcpy(ip6.src, path->src, sizeof(ip6.src));
-		memcpy(ip6.dst, path->dst, sizeof(ip6.dst));
-		nfct_set_attr_grp(ct, ATTR_GRP_ORIG_IPV6, &ip6);
-	}
-	/* these have set the protocol to that of ICMP or none: so it comes last */
-	nfct_set_attr_grp(ct, ATTR_GRP_ORIG_PORT, &ports);
-	nfct_set_attr_u8(ct, ATTR_ORIG_L4PROTO, path->proto);
+	return path->ipv == 4 ? sizeof(struct in_addr) : sizeof(struct in6_addr);
 }
 
-int conntrack_build(void *buf, const struct path *path, uint32_t seq)
+static void put_path(struct nlmsghdr *h, const struct path *path)
 {
-	struct nf_conntrack *ct = nfct_new();
+	bool four = path->ipv == 4;
+	struct nlattr *tuple = mnl_attr_nest_start(h, CTA_TUPLE_ORIG), *part;
+
+	part = mnl_attr_nest_start(h, CTA_TUPLE_IP);
+	mnl_attr_put(h, four ? CTA_IP_V4_SRC : CTA_IP_V6_SRC, addr_len(path), path->src);
+	mnl_attr_put(h, four ? CTA_IP_V4_DST : CTA_IP_V6_DST, addr_len(path), path->dst);
+	mnl_attr_nest_end(h, part);
+	part = mnl_attr_nest_start(h, CTA_TUPLE_PROTO);
+	mnl_attr_put_u8(h, CTA_PROTO_NUM, path->proto);
+	mnl_attr_put_u16(h, CTA_PROTO_SRC_PORT, htons(path->sport));
+	mnl_attr_put_u16(h, CTA_PROTO_DST_PORT, htons(path->dport));
+	mnl_attr_nest_end(h, part);
+	mnl_attr_nest_end(h, tuple);
+}
+
+void conntrack_build(void *buf, const struct path *path, uint32_t seq)
+{
 	struct nlmsghdr *h = mnl_nlmsg_put_header(buf);
 	struct nfgenmsg *nf;
-	int err;
 
-	if (!ct)
-		return -ENOMEM;
-	set_path(ct, path);
 	h->nlmsg_type = NFNL_SUBSYS_CTNETLINK << 8 | IPCTNL_MSG_CT_GET;
 	h->nlmsg_flags = NLM_F_REQUEST;
 	h->nlmsg_seq = seq;
@@ -57,59 +56,73 @@ int conntrack_build(void *buf, const struct path *path, uint32_t seq)
 	nf->nfgen_family = path->ipv == 4 ? AF_INET : AF_INET6;
 	nf->version = NFNETLINK_V0;
 	nf->res_id = 0;
-	err = nfct_nlmsg_build(h, ct) < 0 ? -ENOMEM : 0;
-	nfct_destroy(ct);
-	return err;
+	/* the kernel looks it up as either direction, whichever it is called here */
+	put_path(h, path);
 }
 
-/* One direction of @ct; false: it has not all of it. */
-static bool get_path(const struct nf_conntrack *ct, bool reply, struct path *path)
+/* The part of @nest of that type; NULL: none, or @nest is NULL. */
+static const struct nlattr *part_of(const struct nlattr *nest, uint16_t type)
 {
-	struct nfct_attr_grp_port ports;
-	struct nfct_attr_grp_ipv4 ip4;
-	struct nfct_attr_grp_ipv6 ip6;
+	const struct nlattr *a;
 
-	memset(path, 0, sizeof(*path));
-	if (nfct_get_attr_grp(ct, reply ? ATTR_GRP_REPL_PORT : ATTR_GRP_ORIG_PORT, &ports))
+	if (!nest)
+		return NULL;
+	mnl_attr_for_each_nested(a, nest)
+		if (mnl_attr_get_type(a) == type)
+			return a;
+	return NULL;
+}
+
+/* A value of just that length; false: it is not there. */
+static bool get(const struct nlattr *nest, uint16_t type, void *value, size_t len)
+{
+	const struct nlattr *a = part_of(nest, type);
+
+	if (!a || mnl_attr_get_payload_len(a) != len)
 		return false;
-	path->sport = ntohs(ports.sport);
-	path->dport = ntohs(ports.dport);
-	path->proto = nfct_get_attr_u8(ct, reply ? ATTR_REPL_L4PROTO : ATTR_ORIG_L4PROTO);
-	if (!nfct_get_attr_grp(ct, reply ? ATTR_GRP_REPL_IPV4 : ATTR_GRP_ORIG_IPV4, &ip4)) {
-		path->ipv = 4;
-		memcpy(path->src, &ip4.src, sizeof(ip4.src));
-		memcpy(path->dst, &ip4.dst, sizeof(ip4.dst));
-		return true;
-	}
-	if (nfct_get_attr_grp(ct, reply ? ATTR_GRP_REPL_IPV6 : ATTR_GRP_ORIG_IPV6, &ip6))
+	memcpy(value, mnl_attr_get_payload(a), len);
+	return true;
+}
+
+/* One direction; false: it has not all of it. */
+static bool get_path(const struct nlattr *tuple, uint8_t ipv, struct path *path)
+{
+	const struct nlattr *ip = part_of(tuple, CTA_TUPLE_IP);
+	const struct nlattr *proto = part_of(tuple, CTA_TUPLE_PROTO);
+	bool four = ipv == 4;
+
+	*path = (struct path){ .ipv = ipv };
+	if (!get(ip, four ? CTA_IP_V4_SRC : CTA_IP_V6_SRC, path->src, addr_len(path)) ||
+	    !get(ip, four ? CTA_IP_V4_DST : CTA_IP_V6_DST, path->dst, addr_len(path)) ||
+	    !get(proto, CTA_PROTO_NUM, &path->proto, sizeof(path->proto)) ||
+	    !get(proto, CTA_PROTO_SRC_PORT, &path->sport, sizeof(path->sport)) ||
+	    !get(proto, CTA_PROTO_DST_PORT, &path->dport, sizeof(path->dport)))
 		return false;
-	path->ipv = 6;
-	memcpy(path->src, ip6.src, sizeof(ip6.src));
-	memcpy(path->dst, ip6.dst, sizeof(ip6.dst));
+	path->sport = ntohs(path->sport);
+	path->dport = ntohs(path->dport);
 	return true;
 }
 
 static int parse_connection(const struct nlmsghdr *h, const struct path *sent, struct path *back)
 {
-	struct path original, reply;
-	struct nf_conntrack *ct;
-	bool whole;
+	const struct nlattr *a, *original = NULL, *reply = NULL;
+	struct path one, other;
 
 	if (h->nlmsg_type != (NFNL_SUBSYS_CTNETLINK << 8 | IPCTNL_MSG_CT_NEW) ||
 	    h->nlmsg_len < MNL_NLMSG_HDRLEN + sizeof(struct nfgenmsg))
 		return -EBADMSG;
-	ct = nfct_new();
-	if (!ct)
-		return -ENOMEM;
-	whole = nfct_nlmsg_parse(h, ct) >= 0 && get_path(ct, false, &original) &&
-		get_path(ct, true, &reply);
-	nfct_destroy(ct);
-	if (!whole || original.ipv != sent->ipv || reply.ipv != sent->ipv)
+	mnl_attr_for_each(a, h, sizeof(struct nfgenmsg)) {
+		if (mnl_attr_get_type(a) == CTA_TUPLE_ORIG)
+			original = a;
+		else if (mnl_attr_get_type(a) == CTA_TUPLE_REPLY)
+			reply = a;
+	}
+	if (!get_path(original, sent->ipv, &one) || !get_path(reply, sent->ipv, &other))
 		return -EBADMSG;
-	if (!memcmp(&original, sent, sizeof(*sent)))
-		*back = reply;
-	else if (!memcmp(&reply, sent, sizeof(*sent)))
-		*back = original;
+	if (!memcmp(&one, sent, sizeof(*sent)))
+		*back = other;
+	else if (!memcmp(&other, sent, sizeof(*sent)))
+		*back = one;
 	else
 		return -EBADMSG;
 	return 0;
@@ -120,8 +133,8 @@ int conntrack_parse(const struct nlmsghdr *h, size_t len, uint32_t seq, const st
 {
 	const struct nlmsgerr *error;
 
-	if (len > CONNTRACK_MESSAGE_MAX || !mnl_nlmsg_ok(h, len))
-		return -EBADMSG;
+	if (len > CONNTRACK_MESSAGE_MAX || !mnl_nlmsg_ok(h, len) || h->nlmsg_len % MNL_ALIGNTO)
+		return -EBADMSG; /* attributes are padded, and libmnl relies on it */
 	if (h->nlmsg_seq != seq)
 		return -EAGAIN;
 	if (h->nlmsg_type != NLMSG_ERROR)
@@ -147,11 +160,10 @@ static int ask(struct conntrack *c, struct mnl_socket *nl, const struct path *se
 	       struct path *back)
 {
 	const struct nlmsghdr *h = (const void *)c->buf;
-	int err = conntrack_build(c->buf, sent, ++c->seq), fd = mnl_socket_get_fd(nl);
+	int fd = mnl_socket_get_fd(nl), err;
 	ssize_t len;
 
-	if (err)
-		return err;
+	conntrack_build(c->buf, sent, ++c->seq);
 	if (mnl_socket_sendto(nl, h, h->nlmsg_len) < 0)
 		return -errno;
 	do {

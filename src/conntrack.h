@@ -28,8 +28,8 @@ struct path {
 
 #define CONNTRACK_MESSAGE_MAX 8192 /* of a question and of an answer */
 
-/* The question for @path, into @buf of that size, which is aligned as a header. 0 or -ENOMEM. */
-int conntrack_build(void *buf, const struct path *path, uint32_t seq);
+/* The question for @path, into @buf of that size, which is aligned as a header. */
+void conntrack_build(void *buf, const struct path *path, uint32_t seq);
 
 /*
  * Read an answer of which @len bytes came. @sent: what was asked for, of which it may be either direction;
