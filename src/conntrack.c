@@ -150,7 +150,8 @@ int conntrack_parse(const struct nlmsghdr *h, size_t len, uint32_t seq, const st
 struct conntrack {
 	struct netns_sockets *sockets;
 	const char *missing; /* NULL: nothing */
-	bool not_loaded;     /* that may change */
+	bool not_loaded;     /* that may change: */
+	bool look_again;
 	uint32_t seq;
 	char buf[CONNTRACK_MESSAGE_MAX] __attribute__((aligned(8)));
 };
@@ -196,6 +197,7 @@ static void try(struct conntrack *c)
 	struct path back;
 	int err;
 
+	c->look_again = false;
 	c->not_loaded = access(LOADED, F_OK);
 	c->missing = c->not_loaded ? "nf_conntrack is not loaded, so nothing is translated" : NULL;
 	if (c->missing)
@@ -243,6 +245,11 @@ int conntrack_ask(struct conntrack *c, uint32_t netns, uint32_t pid, const struc
 {
 	struct mnl_socket *nl;
 
+	if (c->look_again) {
+		try(c);
+		if (c->missing && !c->not_loaded)
+			log_warn("--nat finds nothing: %s", c->missing);
+	}
 	if (c->missing)
 		return -EOPNOTSUPP;
 	nl = netns_sockets_get(c->sockets, netns, pid);
@@ -257,6 +264,5 @@ int conntrack_ask(struct conntrack *c, uint32_t netns, uint32_t pid, const struc
 void conntrack_rest(struct conntrack *c)
 {
 	netns_sockets_rest(c->sockets);
-	if (c->not_loaded)
-		try(c);
+	c->look_again = c->not_loaded;
 }

@@ -44,11 +44,11 @@ int conntrack_parse(const struct nlmsghdr *h, size_t len, uint32_t seq, const st
 
 struct conntrack;
 
-/* Says on stderr, once, what keeps it from being asked. NULL: out of memory. */
+/* NULL: out of memory. */
 struct conntrack *conntrack_new(void);
 void conntrack_free(struct conntrack *c); /* NULL is fine */
 
-/* NULL: it can be asked in our own namespace; else what is missing. */
+/* NULL: it can be asked in our own namespace; else what is missing, a part of a sentence. */
 const char *conntrack_missing(const struct conntrack *c);
 
 /* Our own namespace; 0: not known. */
@@ -56,7 +56,7 @@ uint32_t conntrack_home(const struct conntrack *c);
 
 /*
  * As conntrack_parse() of the answer of the namespace @netns, 0: ours. @pid: of a process that is perhaps in
- * it, 0: none known. -EAGAIN: there is none.
+ * it, 0: none known. -EAGAIN: there is no answer.
  */
 int conntrack_ask(struct conntrack *c, uint32_t netns, uint32_t pid, const struct path *sent,
 		  struct path *back);
