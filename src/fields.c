@@ -330,6 +330,5 @@ uint32_t field_needs_held(const struct line *l)
 	       need_if(has_local(e), NEED_LOCAL) | need_if(e->owner.pid, NEED_OWNER | NEED_PID) |
 	       need_if(e->ipv == 4 || e->ipv == 6, NEED_IP) |
 	       need_if(e->proto == IPPROTO_TCP, NEED_TCP) | need_if(listens(e), NEED_LISTENS) |
-	       need_if(e->peer_pid, NEED_PEER) |
-	       need_if(l->nat, NEED_NAT) | kind_needs(e);
+	       need_if(e->peer_pid, NEED_PEER) | need_if(l->nat, NEED_NAT) | kind_needs(e);
 }

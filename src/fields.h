@@ -54,7 +54,8 @@ enum field_from {
  * of the line. These rows follow each other.
  */
 #define FIELD_KEPT 16384
-#define NEED_NAT 32768 /* the line has it; a need, so that lines without pay nothing for these rows */
+#define NEED_NAT                                                                                   \
+	32768 /* the line has it; a need, so that lines without pay nothing for these rows */
 
 #define FIELD_KEY_MAX 24
 #define FIELD_CNT_MAX 80

@@ -14,7 +14,7 @@ struct nat;
 typedef int (*nat_ask_fn)(void *ctx, uint32_t netns, uint32_t pid, const struct path *sent,
 			  struct path *back);
 
-#define NAT_SOCKETS_MAX 65536 /* remembered at a time, 8 MB; the one not asked for longest goes */
+#define NAT_SOCKETS_MAX 65536 /* remembered at a time, 9.4 MB; the one not asked for longest goes */
 
 /* @home: the namespace in which the host translates. NULL: out of memory. */
 struct nat *nat_new(nat_ask_fn ask, void *ctx, uint32_t home);

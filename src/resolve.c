@@ -24,7 +24,7 @@ struct resolver {
 	struct holders *holders;
 	struct users *users;
 	struct cgroup_paths *cgroups;
-	struct rnames *hosts; /* NULL: no names of hosts */
+	struct rnames *hosts;	     /* NULL: no names of hosts */
 	struct conntrack *conntrack; /* NULL: not wanted, nor is nat */
 	struct nat *nat;
 	bool no_paths;
