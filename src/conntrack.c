@@ -17,8 +17,9 @@
 #include "log.h"
 #include "netns_sockets.h"
 
-/* Of the module, or of what is compiled in: without it nothing translates, and asking would load it. */
-#define LOADED "/sys/module/nf_conntrack"
+/* One of them is there with the module, or if it is compiled in. */
+#define MODULE "/sys/module/nf_conntrack"
+#define SYSCTL "/proc/sys/net/netfilter/nf_conntrack_max"
 
 /* --- messages ---------------------------------------------------------------------------------- */
 
@@ -189,7 +190,7 @@ static const char *reason_of(int err)
 	}
 }
 
-/* With a question to which the answer is no. */
+/* With a question to which the answer is no; without the module nothing is translated, and it would be loaded. */
 static void try(struct conntrack *c)
 {
 	const struct path nowhere = { .ipv = 4, .proto = IPPROTO_TCP };
@@ -197,7 +198,7 @@ static void try(struct conntrack *c)
 	int err;
 
 	c->look_again = false;
-	c->not_loaded = access(LOADED, F_OK);
+	c->not_loaded = access(MODULE, F_OK) && access(SYSCTL, F_OK);
 	c->missing = c->not_loaded ? "nf_conntrack is not loaded, so nothing is translated" : NULL;
 	if (c->missing)
 		return;
