@@ -21,8 +21,9 @@
 #include "sort.h"
 
 #define NS_PER_S 1000000000ULL
-#define TABLE_COLUMNS                                                                              \
-	"proto,state,recvq,sendq,laddr,lport,direction,raddr,rport,service,user,process"
+#define TABLE_BEGIN "proto,state,recvq,sendq,laddr,lport,direction,raddr,rport"
+#define COLUMNS_END ",service,user,process"
+#define COLUMNS_MAX 256
 
 #define LINK_TABLE_COLUMNS ",link,ifname,ifindex,mac,next_hop,next_hop_mac,ttl,mtu,mss,dscp"
 
@@ -50,6 +51,8 @@ struct list {
 	struct seen *seen;     /* NULL: only once */
 	struct census *census; /* NULL: the sockets themselves */
 	struct names names;
+	char text[COLUMNS_MAX]; /* columns without --columns */
+	char table[COLUMNS_MAX];
 	int err; /* ends it */
 };
 
@@ -240,10 +243,18 @@ static int look_again(struct list *list)
 
 /* --- setting up --------------------------------------------------------------------------------- */
 
+/* Without --columns: into @columns of COLUMNS_MAX, what --nat and --link add included. */
+static const char *columns_of(const struct opts *o, char *columns, const char *begin,
+			      const char *nat, const char *link)
+{
+	snprintf(columns, COLUMNS_MAX, "%s%s%s" COLUMNS_END "%s", o->watch_ns ? "change," : "",
+		 begin, o->nat ? nat : "", o->link ? link : "");
+	return columns;
+}
+
 static int list_open(struct list *list, const struct services *services)
 {
 	const struct opts *o = list->opts;
-	char text[256], table[256]; /* columns */
 	struct opts plain;
 	int err = resolver_open(&list->resolver, o->numeric ? NULL : services);
 
@@ -263,15 +274,16 @@ static int list_open(struct list *list, const struct services *services)
 		return err;
 	if (o->link)
 		err = resolver_tell_links(list->resolver, true);
+	if (opts_want_nat(o))
+		err = err ?: resolver_find_nat(list->resolver);
 	if (err)
 		return err;
 	plain = *o;
 	plain.header = o->header && !o->summary;
-	snprintf(text, sizeof(text), "%s" LIST_COLUMNS "%s", o->watch_ns ? "change," : "",
-		 o->link ? ",route" : "");
-	snprintf(table, sizeof(table), "%s" TABLE_COLUMNS "%s", o->watch_ns ? "change," : "",
-		 o->link ? LINK_TABLE_COLUMNS : "");
-	err = show_open(&list->output, &plain, text, table);
+	err = show_open(&list->output, &plain,
+			columns_of(o, list->text, LIST_BEGIN, ",nat", ",route"),
+			columns_of(o, list->table, TABLE_BEGIN, ",nat_raddr,nat_rport",
+				   LINK_TABLE_COLUMNS));
 	if (!err && !output_wants_paths(list->output))
 		resolver_leave_paths(list->resolver);
 	return err;

@@ -7,6 +7,7 @@
 #include <sys/utsname.h>
 
 #include "commands.h"
+#include "conntrack.h"
 #include "event.h"
 #include "hooks.h"
 #include "log.h"
@@ -88,6 +89,16 @@ static void print_maps(const struct opts *opts)
 	tracer__close(t);
 }
 
+static void print_conntrack(void)
+{
+	struct conntrack *c = conntrack_new();
+
+	if (c)
+		printf("Where addresses are translated (--nat): %s.\n",
+		       conntrack_missing(c) ?: "conntrack can be asked");
+	conntrack_free(c);
+}
+
 int cmd_probe(const struct opts *opts, const struct services *services)
 {
 	struct utsname kernel;
@@ -102,6 +113,7 @@ int cmd_probe(const struct opts *opts, const struct services *services)
 		complete &= probe_hook(&hooks[i], opts->backend);
 	printf("\n%s\n", complete ? "Every event can be traced." :
 				    "Not everything can be traced: see MISSING above.");
+	print_conntrack();
 	print_maps(opts);
 	return EXIT_SUCCESS;
 }

@@ -185,7 +185,6 @@ static void wait_until(struct trace *t, uint64_t when_ns)
 
 	resolver_rest(t->resolver);
 	n = epoll_wait(t->epoll_fd, events, 4, timeout_until(min_ns(when_ns, next_duty_ns(t))));
-
 	for (int i = 0; i < n; i++) {
 		if (events[i].data.fd == t->signal_fd)
 			t->done |= follow_signals(t->follow, t->signal_fd);
@@ -336,6 +335,8 @@ static int trace_open(struct trace *t, const struct services *services)
 		err = resolver_name_hosts(t->resolver, t->opts->resolve);
 	if (!err && t->opts->link)
 		err = resolver_tell_links(t->resolver, false);
+	if (!err && opts_want_nat(t->opts))
+		err = resolver_find_nat(t->resolver);
 	err = err ?: tracer__open(&t->tracer, t->opts, on_record, t);
 	err = err ?: show_open(&t->output, t->opts, NULL, NULL);
 	err = err ?: loop_open(t);

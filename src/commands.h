@@ -6,7 +6,8 @@
 #define EXIT_DRIFT 3
 
 /* Columns of the text without --columns. */
-#define LIST_COLUMNS "proto,state,recvq,sendq,local,dir,remote,service,user,process"
+#define LIST_BEGIN "proto,state,recvq,sendq,local,dir,remote"
+#define LIST_COLUMNS LIST_BEGIN ",service,user,process"
 #define PORTS_COLUMNS "proto,local,scope,service,user,opened,conns,owner,exe,info"
 
 struct opts;

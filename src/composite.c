@@ -35,19 +35,6 @@ static char *put_time(struct wall_clock *c, char *p, const struct line *l)
 	return put_3_digits(p, (uint32_t)(l->utc_ns - c->begin_ns) / NS_PER_MS);
 }
 
-static char *put_endpoint(char *p, const uint8_t *addr, unsigned int ipv, uint16_t port)
-{
-	if (ipv != 4 && ipv != 6)
-		return put_u64(put_str(p, "*:"), port);
-	if (ipv == 6)
-		p = put_char(p, '[');
-	p = put_addr(p, addr, ipv);
-	if (ipv == 6)
-		p = put_char(p, ']');
-	p = put_char(p, ':');
-	return put_u64(p, port);
-}
-
 static char *put_local(struct wall_clock *c, char *p, const struct line *l)
 {
 	const struct event *e = l->e;
@@ -221,6 +208,12 @@ static char *put_mark(struct wall_clock *c, char *p, const struct line *l)
 	return marks[l->change] ? put_char(p, marks[l->change]) : put_char(p, ' ');
 }
 
+static char *put_nat(struct wall_clock *c, char *p, const struct line *l)
+{
+	(void)c;
+	return l->nat ? put_endpoint(p, l->nat->addr, l->e->ipv, l->nat->port) : p;
+}
+
 static char *put_info(struct wall_clock *c, char *p, const struct line *l)
 {
 	(void)c;
@@ -241,6 +234,7 @@ const struct composite composites[] = {
 	{ "remote", "REMOTE", 17, put_remote,
 	  "raddr:rport, or rname:rport where that is known and not of /etc/hosts for loopback",
 	  COMPOSITE_STRING },
+	{ "nat", "NAT", 17, put_nat, "nat_raddr:nat_rport", COMPOSITE_WORD },
 	{ "service", "SERVICE", 7, put_service, "service, or its port's class if it has no name",
 	  COMPOSITE_STRING },
 	{ "recvq", "RECVQ", 5, put_recvq, "unread bytes; of a listener, connections that wait",

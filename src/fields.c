@@ -136,6 +136,16 @@ static bool get_dscp(const struct line *l, struct value *v)
 	return value_set_number(v, l->link->dscp) && l->link->has_dscp;
 }
 
+static bool get_nat_raddr(const struct line *l, struct value *v)
+{
+	return l->nat && value_set_address(v, l->nat->addr, l->e->ipv);
+}
+
+static bool get_nat_rport(const struct line *l, struct value *v)
+{
+	return l->nat && value_set_number(v, l->nat->port);
+}
+
 static bool get_owners(const struct line *l, struct value *v)
 {
 	v->type = VALUE_HOLDERS;
@@ -257,6 +267,9 @@ const struct field fields[] = {
 	NAME(rname, 15, ALL, NEED_REMOTE, "name of the remote address"),
 	STRING(rname_source, 12, ALL, NEED_REMOTE, get_rname_source,
 	       "how that name is known: dns, hosts, lookup"),
+	STRING(nat_raddr, 15, ALL, NEED_REMOTE, get_nat_raddr,
+	       "address of the real other end, where this host translates it"),
+	NUMBER(nat_rport, 9, ALL, NEED_REMOTE, get_nat_rport, "port of the real other end"),
 	WORD(lorigin, 7, ALL, NEED_LOCAL, lorigin, names_lorigins,
 	     "who chose the port: dynamic or bound"),
 	STRING(ifname, 8, ALL, NEED_LINK, get_ifname, "the interface it goes by (--link)"),

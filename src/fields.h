@@ -79,7 +79,7 @@ struct field {
 extern const struct field fields[];
 extern const size_t field_cnt;
 
-/* What fields may need and this event has: once for all of a line. */
+/* What fields may need and this line has: once for all of a line. */
 uint32_t field_needs_held(const struct line *l);
 
 /* The port of the connection's server side and its name, if any; false: no such side. */

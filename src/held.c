@@ -17,6 +17,7 @@ struct connection {
 	struct key key;
 	UT_hash_handle hh; /* the first was opened first */
 	size_t len;
+	enum rname_source source;
 	char name[]; /* with a NUL */
 };
 
@@ -73,7 +74,7 @@ static struct connection *find(const struct held *h, const struct event *e)
 	return c;
 }
 
-void held_set(struct held *h, const struct event *e, struct str name)
+void held_set(struct held *h, const struct event *e, struct str name, enum rname_source source)
 {
 	struct connection *c = malloc(sizeof(*c) + name.len + 1), *old = find(h, e);
 
@@ -82,7 +83,7 @@ void held_set(struct held *h, const struct event *e, struct str name)
 	free(old);
 	if (!c)
 		return;
-	*c = (struct connection){ .key.id = e->id, .len = name.len };
+	*c = (struct connection){ .key.id = e->id, .len = name.len, .source = source };
 	memcpy(c->key.raddr, e->raddr, ADDR_LEN);
 	memcpy(c->name, name.ptr, name.len);
 	c->name[name.len] = '\0';
@@ -91,7 +92,7 @@ void held_set(struct held *h, const struct event *e, struct str name)
 	drop_first(h, HELD_BYTES_MAX);
 }
 
-struct str held_get(struct held *h, const struct event *e)
+struct str held_get(struct held *h, const struct event *e, enum rname_source *source)
 {
 	struct connection *c = find(h, e);
 
@@ -102,5 +103,6 @@ struct str held_get(struct held *h, const struct event *e)
 		free(h->last);
 		h->last = c;
 	}
+	*source = c->source;
 	return (struct str){ c->name, c->len };
 }

@@ -248,7 +248,7 @@ char *info_put_route(char *p, const struct line *l)
 	return p;
 }
 
-static char *put_event(char *p, const struct line *l)
+static char *put_kind(char *p, const struct line *l)
 {
 	const struct event *e = l->e;
 
@@ -280,10 +280,16 @@ static char *put_event(char *p, const struct line *l)
 
 char *info_put(char *p, const struct line *l)
 {
-	char *begin = p, *end = put_event(p, l);
+	char *begin = p, *end;
 
+	p = put_kind(p, l);
+	if (l->nat) {
+		p = put_str(put_more(p, begin), "nat ");
+		p = put_endpoint(p, l->nat->addr, l->e->ipv, l->nat->port);
+	}
 	if (!l->link)
-		return end;
+		return p;
+	end = p;
 	p = info_put_route(end > begin ? put_char(end, ' ') : end, l);
 	return p > end + 1 ? p : end;
 }

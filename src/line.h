@@ -69,6 +69,12 @@ struct link_facts {
 	uint32_t mss;
 };
 
+/* Where the packets of a socket really go, if something between the two translates addresses. */
+struct nat_end {
+	uint8_t addr[ADDR_LEN]; /* of the version that the event's have */
+	uint16_t port;
+};
+
 struct line {
 	const struct event *e; /* never NULL; kind already checked against EVENT_KIND_CNT */
 	uint64_t utc_ns;       /* CLOCK_REALTIME of e->ts_ns */
@@ -84,6 +90,7 @@ struct line {
 	struct str rservice;
 	struct str rname; /* of the remote address */
 	enum rname_source rname_source;
+	const struct nat_end *nat; /* NULL: nothing is translated, or it is not known */
 	/* existing: the processes that hold it, when they are several; the owner is the first */
 	const struct holder *holders;
 	size_t holder_cnt; /* 0: no more than the owner */

@@ -249,6 +249,10 @@ static int finish_list(struct opt_ctx *c)
 		log_err("-l, -a and --state each say which sockets to list: give one of them");
 		return -1;
 	}
+	if (o->summary && o->nat) {
+		log_err("--summary prints no sockets, so --nat says nothing to it");
+		return -1;
+	}
 	if (o->summary && (o->columns || o->sort || o->watch_ns || o->csv || o->markdown)) {
 		log_err("--summary prints no sockets, so --columns, --sort, --watch, --csv and "
 			"--markdown say nothing to it");
@@ -396,6 +400,17 @@ bool opts_want_names(const struct opts *opts)
 		return false;
 	return opts->json || !opts->columns || strstr(opts->columns, "remote") ||
 	       strstr(opts->columns, "rname");
+}
+
+static bool names_nat(const char *list)
+{
+	return list && strstr(list, "nat");
+}
+
+bool opts_want_nat(const struct opts *opts)
+{
+	return opts->nat || (opts->command <= COMMAND_LIST &&
+			     (names_nat(opts->columns) || names_nat(opts->sort)));
 }
 
 void opts_free(struct opts *opts)

@@ -46,6 +46,7 @@ struct opts {
 
 	bool numeric;
 	bool no_libc; /* --no-libc */
+	bool nat;     /* --nat: ask conntrack for the real other ends */
 	bool resolve; /* --resolve: ask for names of hosts where nothing else knows one */
 	bool link;    /* --link, or a column that shows what it tells */
 	bool json;
@@ -80,6 +81,9 @@ bool opts_show(const struct opts *opts, const struct event *e);
 
 /* May a line show the name of a host? */
 bool opts_want_names(const struct opts *opts);
+
+/* Does a line show what conntrack says? */
+bool opts_want_nat(const struct opts *opts);
 
 /* As --backend spells it; NULL: there is no such backend. */
 const char *backend_name(unsigned int backend);

@@ -37,6 +37,9 @@ const struct opt_row opt_rows[] = {
 	  .value = true,
 	  .help = "names of remote addresses only from the answers of name servers, not from what "
 		  "getaddrinfo() of libc tells a process, which takes a breakpoint there" },
+	{ "nat", 0, NULL, TRACE | LIST, GROUP_OUTPUT, opt_set_bool, IN_OPTS(nat), .value = true,
+	  .help = "the real other end, where this host translates addresses (DNAT, SNAT), as the "
+		  "kernel's connection tracking has it" },
 	{ "columns", 0, "A,B,...", SHOWS, GROUP_OUTPUT, opt_set_columns,
 	  .help = "the columns of the text, of CSV and Markdown, and their order; '--columns help' lists them" },
 	{ "no-header", 0, NULL, SHOWS, GROUP_OUTPUT, opt_set_bool, IN_OPTS(header), .value = false,

@@ -241,3 +241,16 @@ char *put_addr(char *p, const uint8_t *addr, unsigned int ipv)
 {
 	return ipv == 4 ? put_ipv4(p, addr) : put_known_ipv6(p, addr);
 }
+
+char *put_endpoint(char *p, const uint8_t *addr, unsigned int ipv, uint16_t port)
+{
+	if (ipv != 4 && ipv != 6)
+		return put_u64(put_str(p, "*:"), port);
+	if (ipv == 6)
+		p = put_char(p, '[');
+	p = put_addr(p, addr, ipv);
+	if (ipv == 6)
+		p = put_char(p, ']');
+	p = put_char(p, ':');
+	return put_u64(p, port);
+}

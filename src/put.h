@@ -100,6 +100,9 @@ char *put_utc(char *p, uint64_t utc_ns);
 /* @addr is in network byte order; an @ipv other than 4 is printed as IPv6, as RFC 5952 says. */
 char *put_addr(char *p, const uint8_t *addr, unsigned int ipv);
 
+/* ADDR:PORT; an IPv6 address in brackets, and '*' where there is none. */
+char *put_endpoint(char *p, const uint8_t *addr, unsigned int ipv, uint16_t port);
+
 /*
  * What others chose (process names, paths) made harmless. Text: control characters (C0, DEL, C1),
  * invisible ones that reorder or break a line, and bytes that are not UTF-8 become \xNN, a

@@ -8,10 +8,12 @@
 
 #include "cgroup_paths.h"
 #include "clock.h"
+#include "conntrack.h"
 #include "exes.h"
 #include "holders.h"
 #include "links.h"
 #include "log.h"
+#include "nat.h"
 #include "rnames.h"
 #include "services.h"
 #include "users.h"
@@ -23,8 +25,10 @@ struct resolver {
 	struct holders *holders;
 	struct users *users;
 	struct cgroup_paths *cgroups;
-	struct rnames *hosts; /* NULL: no names of hosts */
-	struct links *links;  /* NULL: no --link */
+	struct rnames *hosts;	     /* NULL: no names of hosts */
+	struct links *links;	     /* NULL: no --link */
+	struct conntrack *conntrack; /* NULL: not wanted, nor is nat */
+	struct nat *nat;
 	bool no_paths;
 };
 
@@ -65,6 +69,8 @@ void resolver_close(struct resolver *r)
 	cgroup_paths_free(r->cgroups);
 	rnames_free(r->hosts);
 	links_free(r->links);
+	nat_free(r->nat);
+	conntrack_free(r->conntrack);
 	free(r);
 }
 
@@ -129,12 +135,6 @@ int resolver_tell_links(struct resolver *r, bool all)
 	return -ENOMEM;
 }
 
-void resolver_rest(struct resolver *r)
-{
-	if (r->links)
-		links_rest(r->links);
-}
-
 void resolver_forget_holders(struct resolver *r)
 {
 	holders_forget(r->holders);
@@ -153,6 +153,34 @@ int resolver_name_hosts(struct resolver *r, bool lookups)
 struct rnames *resolver_hosts(struct resolver *r)
 {
 	return r->hosts;
+}
+
+static int ask_conntrack(void *ctx, uint32_t netns, uint32_t pid, const struct path *sent,
+			 struct path *back)
+{
+	return conntrack_ask(ctx, netns, pid, sent, back);
+}
+
+int resolver_find_nat(struct resolver *r)
+{
+	r->conntrack = conntrack_new();
+	if (r->conntrack)
+		r->nat = nat_new(ask_conntrack, r->conntrack, conntrack_home(r->conntrack));
+	if (!r->nat) {
+		log_err("cannot begin: out of memory");
+		return -ENOMEM;
+	}
+	if (conntrack_missing(r->conntrack))
+		log_warn("--nat finds nothing: %s", conntrack_missing(r->conntrack));
+	return 0;
+}
+
+void resolver_rest(struct resolver *r)
+{
+	if (r->conntrack)
+		conntrack_rest(r->conntrack);
+	if (r->links)
+		links_rest(r->links);
 }
 
 static void find_paths(struct resolver *r, const struct owner *o, struct line *l)
@@ -187,6 +215,8 @@ void resolver_line(struct resolver *r, const struct event *e, struct line *l)
 		rnames_line(r->hosts, l);
 	if (r->links)
 		links_line(r->links, l, clock_monotonic_ns());
+	if (r->nat)
+		nat_line(r->nat, l);
 	if (!r->services)
 		return;
 	if ((e->kind == EVENT_EXISTING || e->kind == EVENT_PORT) && e->owner.pid)

@@ -51,7 +51,10 @@ struct rnames *resolver_hosts(struct resolver *r);
 void resolver_add_link(struct resolver *r, const struct link_record *record, size_t size);
 /* From now on with these, @all: of a list, none forgotten. 0 or -ENOMEM, after one sentence on stderr. */
 int resolver_tell_links(struct resolver *r, bool all);
-/* The caller is about to wait: what others may wait for is let go. */
+/* From now on with the real other ends, by nat.h. What is missing for that is said on stderr. 0 or -ENOMEM. */
+int resolver_find_nat(struct resolver *r);
+
+/* Let go of what must not be kept while nothing happens: call it before anything waits. */
 void resolver_rest(struct resolver *r);
 
 /* Fill @l for @e; its strings are valid until the next call of any of these. */

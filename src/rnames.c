@@ -227,12 +227,12 @@ void rnames_line(struct rnames *r, struct line *l)
 
 	if (!(e->flags & EVENT_F_REMOTE) || (e->ipv != 4 && e->ipv != 6))
 		return;
-	set_name(l, held_get(r->held, e), RNAME_DNS);
+	l->rname = held_get(r->held, e, &l->rname_source);
 	if (l->rname.len)
 		return;
 	find_name(r, l);
-	if (l->rname_source == RNAME_DNS && is_first(e->kind))
-		held_set(r->held, e, l->rname);
+	if (is_first(e->kind) && (l->rname_source == RNAME_DNS || l->rname_source == RNAME_LIBC))
+		held_set(r->held, e, l->rname, l->rname_source);
 	if (!l->rname.len && r->lookups)
 		look_up(r, l);
 }

@@ -41,6 +41,10 @@ IN_EVERY_VM = {
                         'test_names[docker]', 'test_long_path[239]', 'test_long_path[1022]'},
     'test_libc_names.py': {'test_name', 'test_of_nobody_else', 'test_second_libc', 'test_nothing_is_left[9]',
                            'test_filtered_process'},
+    'test_nat.py': {
+        'test_not_loaded', 'test_asking_tracks_nothing', 'test_service[4]', 'test_service[6]', 'test_service_udp[4]',
+        'test_not_translated', 'test_two_in_a_row', 'test_to_itself[redirect]', 'test_list', 'test_namespaces_end',
+        'test_addresses_are_whole'},
     'test_ports.py': {
         'test_rows', 'test_bound_to_a_device', 'test_connections', 'test_one_row_and_all_its_owners',
         'test_two_namespaces', 'test_watch', 'test_watch_misses_nothing_between', 'test_udp_watch', 'test_outbound',

@@ -26,9 +26,9 @@ TOTALS = {'close', 'existing'}
 OPEN = {'established', 'accept', 'close'}
 
 FIELDS = {name: (kind, SOCKET_EVENTS) for kind, names in {
-    int: 'ipv id pid tid ppid uid netns lport rport',
+    int: 'ipv id pid tid ppid uid netns lport rport nat_rport',
     str: 'proto comm exe cgroup container runtime pod unit attr laddr raddr lclass rclass lservice rservice lorigin '
-         'rname rname_source direction service',
+         'rname rname_source nat_raddr direction service',
     bool: 'mapped mptcp',
 }.items() for name in names.split()}
 FIELDS |= {
@@ -120,6 +120,7 @@ def check_socket_event(event):
     elif kind != 'state':
         assert 'direction' in event or event['attr'] == 'none', 'no direction'
     assert ('rname' in event) == ('rname_source' in event), 'half a name'
+    assert ('nat_raddr' in event) == ('nat_rport' in event) and ('nat_raddr' not in event or 'raddr' in event)
     if 'service' in event:
         server = 'r' if event.get('direction') == 'out' else 'l'
         assert event['service'] == event[server + 'service']

@@ -71,6 +71,27 @@ static void test_ends(void **state)
 	sample_free(&s);
 }
 
+static void test_translated(void **state)
+{
+	static const struct nat_end end = { .addr = { 10, 2, 0, 2 }, .port = 8080 };
+	static const struct nat_end end6 = { .addr = { 0xfd, 2, [15] = 2 }, .port = 8080 };
+	struct sample s = sample_new(EVENT_ACCEPT);
+
+	(void)state;
+	expect("nat", &s.line, "");
+	s.line.nat = &end;
+	expect("nat", &s.line, "10.2.0.2:8080");
+	s.e->peer_pid = 0;
+	expect("info", &s.line, "nat 10.2.0.2:8080");
+	s.e->kind = EVENT_ESTABLISHED;
+	s.e->handshake_us = 12;
+	expect("info", &s.line, "in 12us, nat 10.2.0.2:8080");
+	sample_endpoints(s.e, "fd00::1", "fd00::2");
+	s.line.nat = &end6;
+	expect("nat", &s.line, "[fd02::2]:8080");
+	sample_free(&s);
+}
+
 static void test_lost(void **state)
 {
 	static const char *const empty[] = { "local", "remote", "dir",	   "service",
@@ -237,7 +258,7 @@ int main(void)
 		cmocka_unit_test(test_queues),	cmocka_unit_test(test_owners),
 		cmocka_unit_test(test_user),	cmocka_unit_test(test_owner_of_a_rule),
 		cmocka_unit_test(test_service), cmocka_unit_test(test_port),
-		cmocka_unit_test(test_time),
+		cmocka_unit_test(test_time),	cmocka_unit_test(test_translated),
 	};
 
 	setenv("TZ", "UTC", 1);

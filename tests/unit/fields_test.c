@@ -65,6 +65,7 @@ static void note_fields(const struct line *l, bool *seen)
 
 static void test_every_field_is_produced(void **state)
 {
+	static const struct nat_end end = { .addr = { 10, 2, 0, 2 }, .port = 8080 };
 	static const struct holder holders[] = { { 1, "init" }, { 2, "sh" } };
 	static const struct link_facts link = {
 		.ifindex = 2,
@@ -95,6 +96,7 @@ static void test_every_field_is_produced(void **state)
 		s.line.rname = STR("example.org");
 		s.line.rname_source = RNAME_DNS;
 		s.line.link = &link;
+		s.line.nat = &end;
 		note_fields(&s.line, seen);
 		if (kind == EVENT_EXISTING) { /* a listener has others than a connection */
 			s.e->new_state = TCP_LISTEN;

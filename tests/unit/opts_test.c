@@ -85,6 +85,7 @@ static bool is_numeric(void) { return o.numeric; }
 static bool is_resolve(void) { return o.resolve; }
 static bool is_link(void) { return o.link; }
 static bool is_no_libc(void) { return o.no_libc; }
+static bool is_nat(void) { return o.nat; }
 static bool is_columns(void) { return !strcmp(o.columns, "event,pid"); }
 static bool is_no_header(void) { return !o.header; }
 static bool is_color(void) { return o.color == COLOR_ALWAYS; }
@@ -148,6 +149,7 @@ static const struct row_case {
 	{ "resolve", is_resolve, NULL, NULL, OPTS_RUN },
 	{ "link", is_link, NULL, NULL, OPTS_RUN },
 	{ "no-libc", is_no_libc, NULL, NULL, OPTS_RUN },
+	{ "nat", is_nat, NULL, NULL, OPTS_RUN },
 	{ "columns", is_columns, "event,pid", "pids", OPTS_RUN },
 	{ "no-header", is_no_header, NULL, NULL, OPTS_RUN },
 	{ "color", is_color, "always", "Always", OPTS_RUN },
@@ -529,6 +531,26 @@ static void test_link(void **state)
 	assert_false(o.link);
 }
 
+/* Conntrack is asked for what is shown. */
+static void test_nat(void **state)
+{
+	(void)state;
+	assert_run("-j");
+	assert_false(opts_want_nat(&o));
+	assert_run("--nat", "-j");
+	assert_true(opts_want_nat(&o));
+	assert_run("--columns=time,raddr,nat_raddr");
+	assert_true(opts_want_nat(&o));
+	assert_run("list", "--sort=-nat_rport");
+	assert_true(opts_want_nat(&o));
+	assert_run("list", "--nat", "--csv");
+	assert_true(opts_want_nat(&o));
+	assert_run("ports", "--columns=nat_raddr"); /* its lines have none */
+	assert_false(opts_want_nat(&o));
+	assert_usage("--nat says nothing", "list", "--nat", "-s");
+	assert_usage("unknown option '--nat'", "ports", "--nat");
+}
+
 static void test_lists_add_up(void **state)
 {
 	(void)state;
@@ -765,6 +787,7 @@ int main(void)
 		TEST(test_abbreviations),
 		TEST(test_names_of_hosts),
 		TEST(test_link),
+		TEST(test_nat),
 		TEST(test_lists_add_up),
 		TEST(test_last_one_counts),
 		TEST(test_full_pairs_are_no_filter),
