@@ -116,8 +116,11 @@ static void test_libc(void **state)
 	learn("whole.example", "10.1.2.3", s.e->netns, 4321);
 	assert_string_equal(name("10.1.2.3", RNAME_LIBC), "short");
 	learn("whole.example", "10.1.2.3", s.e->netns, o->pid); /* while libc looked for it */
+	s.e->id++; /* an open connection keeps its name */
 	assert_string_equal(name("10.1.2.3", RNAME_DNS), "whole.example");
 	tell("other", "10.1.2.3", o->pid, o->exe_key, 500);
+	assert_string_equal(name("10.1.2.3", RNAME_DNS), "whole.example");
+	s.e->id++;
 	assert_string_equal(name("10.1.2.3", RNAME_LIBC), "other");
 }
 
