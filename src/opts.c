@@ -3,16 +3,12 @@
 #include "opts.h"
 
 #include <getopt.h>
-#include <netinet/tcp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "columns.h"
-#include "fields.h"
 #include "log.h"
 #include "opts_table.h"
-#include "sort.h"
 #include "tally.h"
 #include "user.h"
 
@@ -73,7 +69,7 @@ static const struct opt_row *row_find(enum command command, int val)
 	return NULL;
 }
 
-static const char *help_hint(enum command command)
+const char *opts_help_hint(enum command command)
 {
 	static const char *const hints[COMMAND_CNT] = {
 		[COMMAND_TRACE] = "try 'connsnoop --help'",
@@ -118,14 +114,14 @@ static void say_bad_option(const struct getopt_spec *spec, enum command command,
 
 	if (row)
 		log_err("option --%s takes no value, but '%.200s' gives one; %s", row->name, word,
-			help_hint(command));
+			opts_help_hint(command));
 	else if (optopt)
-		log_err("unknown option '-%c'; %s", optopt, help_hint(command));
+		log_err("unknown option '-%c'; %s", optopt, opts_help_hint(command));
 	else if (candidates(spec, word + 2, all, sizeof(all)) > 1)
 		log_err("option '%.200s' is ambiguous, it may be any of %s; %s", word, all,
-			help_hint(command));
+			opts_help_hint(command));
 	else
-		log_err("unknown option '%.200s'; %s", word, help_hint(command));
+		log_err("unknown option '%.200s'; %s", word, opts_help_hint(command));
 }
 
 static void say_missing_value(enum command command)
@@ -133,7 +129,7 @@ static void say_missing_value(enum command command)
 	const struct opt_row *row = row_find(command, optopt);
 
 	log_err("option --%s needs a value: --%s %s; %s", row->name, row->name, row->arg,
-		help_hint(command));
+		opts_help_hint(command));
 }
 
 static void say_bad_operand(const struct opt_ctx *c, const char *word)
@@ -144,9 +140,9 @@ static void say_bad_operand(const struct opt_ctx *c, const char *word)
 		log_err("a command comes before its options: 'connsnoop %s [OPTIONS]'", word);
 	else if (!c->command_named && optind == 1)
 		log_err("unknown command '%.200s'; %s, or put -- before a program to run", word,
-			help_hint(command));
+			opts_help_hint(command));
 	else
-		log_err("unexpected argument '%.200s'; %s", word, help_hint(command));
+		log_err("unexpected argument '%.200s'; %s", word, opts_help_hint(command));
 }
 
 /* What is behind the options. @value: that of the last one. */
@@ -158,7 +154,7 @@ static int parse_operands(struct opt_ctx *c, int argc, char **argv, const char *
 	if (dashes && (c->o->command == COMMAND_TRACE || c->o->command == COMMAND_PORTS)) {
 		if (optind == argc) {
 			log_err("'--' is followed by no program to run; %s",
-				help_hint(c->o->command));
+				opts_help_hint(c->o->command));
 			return -1;
 		}
 		c->o->command_argv = argv + optind;
@@ -198,150 +194,6 @@ static int parse_options(struct opt_ctx *c, int argc, char **argv)
 	return err ?: parse_operands(c, argc, argv, value);
 }
 
-/* --tcp with --udp is the same as neither: the pair covers everything. */
-static void drop_full_pair(struct filters *f, uint32_t pair)
-{
-	if ((f->set & pair) == pair)
-		f->set &= ~pair;
-}
-
-/* With --json nobody else would look at them. */
-static int check_columns(struct opts *o)
-{
-	struct column_name *columns;
-	size_t cnt;
-
-	o->cgroups = o->json;
-	if (!o->columns)
-		return 0;
-	if (columns_find(o->columns, &columns, &cnt))
-		return -1; /* it said why */
-	for (size_t i = 0; i < cnt; i++) {
-		o->cgroups |= columns[i].field && field_is_of_cgroup(columns[i].field);
-		o->link |= !o->json && column_needs_link(&columns[i]);
-	}
-	free(columns);
-	return 0;
-}
-
-/* Which states list shows, as ss does: without -a and -l those with a peer that can answer. */
-static uint32_t choose_states(const struct opt_ctx *c)
-{
-	const uint32_t listening = 1u << TCP_LISTEN | 1u << TCP_CLOSE;
-	const uint32_t passing = 1u << TCP_TIME_WAIT | 1u << TCP_SYN_RECV;
-	const struct opts *o = c->o;
-
-	if (c->states_listed)
-		return c->states_listed;
-	if (o->listening)
-		return listening;
-	return o->all || o->summary ? ~0u : ~(listening | passing);
-}
-
-static int finish_list(struct opt_ctx *c)
-{
-	struct opts *o = c->o;
-
-	o->states = choose_states(c);
-	o->events = 1u << EVENT_EXISTING;
-	o->link = !o->summary && (o->link || (o->sort && sort_needs_link(o->sort)));
-	if (o->listening + o->all + !!c->states_listed > 1) {
-		log_err("-l, -a and --state each say which sockets to list: give one of them");
-		return -1;
-	}
-	if (o->summary && o->nat) {
-		log_err("--summary prints no sockets, so --nat says nothing to it");
-		return -1;
-	}
-	if (o->summary && (o->columns || o->sort || o->watch_ns || o->csv || o->markdown)) {
-		log_err("--summary prints no sockets, so --columns, --sort, --watch, --csv and "
-			"--markdown say nothing to it");
-		return -1;
-	}
-	return 0;
-}
-
-static int finish_ports(struct opt_ctx *c)
-{
-	struct opts *o = c->o;
-	bool compares = o->baseline || o->write_baseline;
-
-	o->events = 1u << EVENT_LISTEN | 1u << EVENT_UNLISTEN | 1u << EVENT_ACCEPT | EVENTS_ALWAYS;
-	o->link = false; /* an open port has no other end */
-	if (o->outbound)
-		o->events |= 1u << EVENT_CONNECT | 1u << EVENT_FLOW;
-	if (o->baseline && o->write_baseline) {
-		log_err("--baseline compares and --write-baseline writes: give one of them");
-		return -1;
-	}
-	if (o->write_baseline && (o->output || o->json || o->csv || o->markdown || o->columns)) {
-		log_err("--write-baseline prints nothing, so --output, --json, --csv, --markdown and "
-			"--columns say nothing to it");
-		return -1;
-	}
-	if (o->follow_ports && compares) {
-		log_err("--watch tells what opens and closes, and a baseline what was open in the "
-			"end: give one of them; --duration says how long to look for a baseline");
-		return -1;
-	}
-	if (o->command_argv)
-		o->filters.set |= FILTER_TREE;
-	return 0;
-}
-
-static int check_as(const struct opts *o)
-{
-	if (!o->run_as || o->command_argv)
-		return 0;
-	log_err("--as says whose process the program behind '--' becomes, and there is none; %s",
-		help_hint(o->command));
-	return -1;
-}
-
-/* What can only be decided when all options are known. */
-static int finish(struct opt_ctx *c)
-{
-	struct opts *o = c->o;
-
-	drop_full_pair(&o->filters, FILTER_TCP | FILTER_UDP);
-	drop_full_pair(&o->filters, FILTER_IPV4 | FILTER_IPV6);
-	drop_full_pair(&o->filters, FILTER_IN | FILTER_OUT);
-
-	if (check_columns(o) < 0)
-		return -1;
-
-	if (o->resolve && (o->numeric || o->summary)) {
-		log_err("--resolve asks for names, and --%s shows none",
-			o->numeric ? "numeric" : "summary");
-		return -1;
-	}
-	if (o->json + o->csv + o->markdown > 1) {
-		log_err("--json, --csv and --markdown are three formats: give one of them");
-		return -1;
-	}
-	if (o->command == COMMAND_LIST)
-		return finish_list(c);
-	if (o->command == COMMAND_PORTS)
-		return check_as(o) ?: finish_ports(c);
-	o->events = c->events_listed ? c->events_listed : EVENTS_DEFAULT;
-	if (o->failed_only) {
-		if (c->events_added) {
-			log_err("--failed shows only fail and close, so --%s cannot add to it",
-				c->events_added & 1u << EVENT_STATE ? "states" : "datagrams");
-			return -1;
-		}
-		if (!(o->events & EVENTS_FAILED)) {
-			log_err("--failed shows only fail and close, and --events names neither");
-			return -1;
-		}
-		o->events &= EVENTS_FAILED;
-	}
-	o->events |= c->events_added | EVENTS_ALWAYS;
-	if (o->command_argv)
-		o->filters.set |= FILTER_TREE;
-	return check_as(o);
-}
-
 static void set_defaults(struct opts *o)
 {
 	*o = (struct opts){
@@ -366,7 +218,7 @@ enum opts_result opts_parse(struct opts *opts, const struct services *s, int arg
 	}
 	err = argc > 0 ? parse_options(&c, argc, argv) : 0;
 	if (!err)
-		err = finish(&c);
+		err = opts_finish(&c);
 	if (err < 0)
 		return OPTS_USAGE;
 	return err == OPT_ANSWERED ? OPTS_DONE : OPTS_RUN;

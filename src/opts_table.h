@@ -60,6 +60,15 @@ extern const char *const command_names[COMMAND_CNT];
 	 1u << EVENT_CLOSE | 1u << EVENT_LISTEN | 1u << EVENT_UNLISTEN | 1u << EVENT_FLOW |        \
 	 EVENTS_ALWAYS)
 
+/*
+ * What the options of a whole command line mean together, into c->o: what one implies. 0, or -1 after a
+ * sentence on stderr: two contradict each other.
+ */
+int opts_finish(struct opt_ctx *c);
+
+/* Where to read about the options of a command: the end of a sentence on stderr. */
+const char *opts_help_hint(enum command command);
+
 /* Prints the help of a command on stdout. */
 void opts_help(enum command command);
 
