@@ -39,6 +39,15 @@ IN_EVERY_VM = {
     'test_udp_flows.py': {'test_many_peers'},
     'test_cgroups.py': {'test_cgroup', 'test_short_lived', 'test_older_than_the_trace', 'test_version_1',
                         'test_names[docker]', 'test_long_path[239]', 'test_long_path[1022]'},
+    'test_dns.py': {
+        'test_hook_is_there', 'test_answer[127.0.0.1-1-127.0.0.21-udp]', 'test_answer[127.0.0.1-1-127.0.0.21-tcp]',
+        'test_answer[127.0.0.1-1-127.0.0.21-udp-unconnected]', 'test_within_a_millisecond', 'test_large_answer',
+        'test_stream[None]', 'test_two_namespaces', 'test_own_name_first', 'test_malformed_answers', 'test_not_asked',
+        'test_asked_from_a_port_of_its_own', 'test_clients[dig]', 'test_stub'},
+    'test_resolvers.py': {
+        'test_client[python3-plain-127.0.1.1]', 'test_asking[dig by TCP-plain]', 'test_all_addresses[+bufsize=4096]',
+        'test_own_queries[plain-127.0.1.1-authority]', 'test_own_queries[plain-127.0.1.1-stub]', 'test_pipelined',
+        'test_at_once[unconnected]', 'test_forged[source0-True]', 'test_forged[source0-False]'},
     'test_libc_names.py': {'test_name', 'test_of_nobody_else', 'test_second_libc', 'test_nothing_is_left[9]',
                            'test_filtered_process'},
     'test_nat.py': {
@@ -52,10 +61,14 @@ IN_EVERY_VM = {
 }
 # Variants of what is tested there once, and floods.
 NOT_IN_VMS = re.compile(r'test_(route|icmp|firewall|cgroup)\[non-blocking|test_route\[.*ffff:'
-                        r'|test_many_reset_in_the_queue|test_reset_while_accept_returns|test_twice_as_many_names')
+                        r'|test_many_reset_in_the_queue|test_reset_while_accept_returns|test_twice_as_many_names'
+                        r'|test_namespace_that_has_gone|test_text|test_columns_imply_it')
 VARIANTS_IN_VMS = 3  # of a test with parameters: the first ones
-# What attaches nothing is the same with every backend: on each kernel one runs them.
-WITHOUT_BACKEND = re.compile(r'test_list\.py::|test_ports\.py::test_(rows|connections|one_row|two_namesp|no_drift|drift)')
+# What attaches nothing, or the same programs with every backend: on each kernel one runs them.
+ONE_BACKEND = re.compile(r'test_list\.py::|test_ports\.py::test_(rows|connections|one_row|two_namesp|no_drift|drift)'
+                         r'|test_podman|test_cgroups\.py::test_(short|older|long|version)|test_link\.py::test_list'
+                         r'|test_nat\.py::test_(not_loaded|asking|list)|test_libc_names\.py::test_(of|sec|noth|filt)'
+                         r'|test_dns\.py::test_(large|stream|malformed|clients)|test_resolvers\.py::test_(client|ask|all)')
 
 
 def pytest_collection_modifyitems(config, items):
@@ -68,7 +81,7 @@ def pytest_collection_modifyitems(config, items):
         keep = item.name in only if only else (
             not NOT_IN_VMS.match(item.name) and
             variants[item.path, item.originalname] <= VARIANTS_IN_VMS)
-        if BACKEND not in ('auto', 'fentry') and WITHOUT_BACKEND.match(f'{item.path.name}::{item.name}'):
+        if BACKEND not in ('auto', 'fentry') and ONE_BACKEND.match(f'{item.path.name}::{item.name}'):
             keep = False
         (kept if keep else left).append(item)
     config.hook.pytest_deselected(items=left)
