@@ -65,10 +65,12 @@ NOT_IN_VMS = re.compile(r'test_(route|icmp|firewall|cgroup)\[non-blocking|test_r
                         r'|test_namespace_that_has_gone|test_text|test_columns_imply_it')
 VARIANTS_IN_VMS = 3  # of a test with parameters: the first ones
 # What attaches nothing, or the same programs with every backend: on each kernel one runs them.
-ONE_BACKEND = re.compile(r'test_list\.py::|test_ports\.py::test_(rows|connections|one_row|two_namesp|no_drift|drift)'
-                         r'|test_podman|test_cgroups\.py::test_(short|older|long|version)|test_link\.py::test_list'
-                         r'|test_nat\.py::test_(not_loaded|asking|list)|test_libc_names\.py::test_(of|sec|noth|filt)'
-                         r'|test_dns\.py::test_(large|stream|malformed|clients)|test_resolvers\.py::test_(client|ask|all)')
+ONE_BACKEND = re.compile(
+    r'test_(list|podman)\.py::|test_ports\.py::test_(rows|connections|one_row|two_namesp|no_drift|drift)'
+    r'|test_cgroups\.py::test_(short|older|long|version)|test_nat\.py::test_(not_loaded|asking|list|two|to_itself|namesp)'
+    r'|test_libc_names\.py::test_(of|sec|noth|filt)|test_link\.py::test_(list|full|no_link|no_arp|point|hostile|existing)'
+    r'|test_dns\.py::test_(large|stream|malformed|clients|stub|own_name|not_asked|asked|two)'
+    r'|test_resolvers\.py::test_(client|ask|all|own|pipe|forged)')
 
 
 def pytest_collection_modifyitems(config, items):
