@@ -276,7 +276,7 @@ class Trace:
                    START_TIMEOUT)
 
     def _read(self):
-        """Take in the lines that have been written since the last time."""
+        """Take in the lines that have been written since the last time, or a part of them; were there any?"""
         data = os.pread(self._out.fileno(), 1 << 28, self._offset)
         data = data[:data.rfind(b'\n') + 1]
         self._offset += len(data)
@@ -284,6 +284,7 @@ class Trace:
             if len(self.lines) < MANY:
                 check_event(parse_line(line))
             self.lines.append(line)
+        return bool(data)
 
     def find(self, begin=0, **fields):
         """The events so far that have these fields; None: that do not have them."""
@@ -339,7 +340,8 @@ class Trace:
             self.kill()
         assert self.process.returncode == status, self.stderr
         if self._json and self.summary is None:
-            self._read()
+            while self._read():
+                pass
             assert self._offset == os.fstat(self._out.fileno()).st_size, 'half a line at the end'
             assert self.lines, 'an empty stream'
             self.summary = parse_line(self.lines.pop())
