@@ -108,7 +108,7 @@ class Map:
 def map_ids_of(pid):
     ids = set()
     for path in glob.glob(f'/proc/{pid}/fdinfo/*'):
-        with open(path) as f:
+        with contextlib.suppress(FileNotFoundError), open(path) as f:
             ids |= {int(n) for n in re.findall(r'^map_id:\s*(\d+)', f.read(), re.M)}
     return ids
 

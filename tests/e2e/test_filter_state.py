@@ -69,6 +69,7 @@ EXCLUDED = {  # filters that nothing of the scene passes, and what may be kept a
 def test_no_state(tracer, netns, open_sockets, name):
     args, may_be_kept = EXCLUDED[name]
     trace = tracer(*args, *([netns.path] if name == 'netns' else []))
+    trace.wait_for_scan()  # which has maps of its own
     sockets = open_sockets()
     found = state(trace, sockets)
     assert found.keys() <= set(may_be_kept), found
