@@ -50,6 +50,16 @@ IN_EVERY_VM = {
         'test_at_once[unconnected]', 'test_forged[source0-True]', 'test_forged[source0-False]'},
     'test_libc_names.py': {'test_name', 'test_of_nobody_else', 'test_second_libc', 'test_nothing_is_left[9]',
                            'test_filtered_process'},
+    'test_idle.py': {'test_asleep[]', 'test_flows[--pid 1]'},
+    'test_list.py': {
+        'test_as_ss_has_them', 'test_the_whole_machine', 'test_two_namespaces', 'test_namespace_that_is_only_mounted',
+        'test_namespace_without_a_process[all]', 'test_mptcp', 'test_shared_by_fork', 'test_dup_is_no_second_holder',
+        'test_threads_are_no_holders', 'test_passed_in_a_message[shared]', 'test_passed_in_a_message[handed over]',
+        'test_never_accepted', 'test_never_accepted_of_two_listeners[of two processes]', 'test_many_holders',
+        'test_wanted_holder_alone', 'test_filter[none]', 'test_filter[tcp]', 'test_filter[udp]',
+        'test_filters_of_owners_and_ports', 'test_own_questions_are_not_listed', 'test_while_sockets_come_and_go',
+        'test_while_processes_come_and_go', 'test_connection_that_ends_in_time_wait', 'test_not_privileged',
+        'test_what_cannot_be_had_is_said_once[no privileges]', 'test_what_cannot_be_had_is_said_once[no iterators]'},
     'test_nat.py': {
         'test_not_loaded', 'test_asking_tracks_nothing', 'test_service[4]', 'test_service[6]', 'test_service_udp[4]',
         'test_not_translated', 'test_two_in_a_row', 'test_to_itself[redirect]', 'test_list', 'test_namespaces_end',
@@ -66,7 +76,8 @@ NOT_IN_VMS = re.compile(r'test_(route|icmp|firewall|cgroup)\[non-blocking|test_r
 VARIANTS_IN_VMS = 3  # of a test with parameters: the first ones
 # What attaches nothing, or the same programs with every backend: on each kernel one runs them.
 ONE_BACKEND = re.compile(
-    r'test_(list|podman)\.py::|test_ports\.py::test_(rows|connections|one_row|two_namesp|no_drift|drift)'
+    r'test_(list|podman)\.py::|test_hooks\.py::test_(maps|exits)'
+    r'|test_ports\.py::test_(rows|connections|one_row|two_namesp|no_drift|drift)'
     r'|test_cgroups\.py::test_(short|older|long|version)|test_nat\.py::test_(not_loaded|asking|list|two|to_itself|namesp)'
     r'|test_libc_names\.py::test_(of|sec|noth|filt)|test_link\.py::test_(list|full|no_link|no_arp|point|hostile|existing)'
     r'|test_dns\.py::test_(large|stream|malformed|clients|stub|own_name|not_asked|asked|two)'
