@@ -14,9 +14,10 @@ from tracing import BACKEND, BINARY, Abilities, Trace
 
 
 def pytest_sessionstart(session):
-    # a shell that runs this in the background has them ignored, and so would all that is started here
+    # a shell that runs this in the background, or nohup, has them ignored, and so would all that is started here
     signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.signal(signal.SIGQUIT, signal.SIG_DFL)
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
     if os.geteuid() != 0:
         pytest.exit('the end-to-end tests need root', returncode=1)
     if not os.access(BINARY, os.X_OK):
