@@ -138,12 +138,12 @@ static bool get_dscp(const struct line *l, struct value *v)
 
 static bool get_nat_raddr(const struct line *l, struct value *v)
 {
-	return l->nat && value_set_address(v, l->nat->addr, l->e->ipv);
+	return value_set_address(v, l->nat->addr, l->e->ipv);
 }
 
 static bool get_nat_rport(const struct line *l, struct value *v)
 {
-	return l->nat && value_set_number(v, l->nat->port);
+	return value_set_number(v, l->nat->port);
 }
 
 static bool get_owners(const struct line *l, struct value *v)
@@ -264,12 +264,12 @@ const struct field fields[] = {
 	CLASS(rclass, 10, ALL, NEED_REMOTE, rport, "remote: well-known, registered, private"),
 	NAME(lservice, 8, ALL, NEED_LOCAL, "service name of the local port"),
 	NAME(rservice, 8, ALL, NEED_REMOTE, "service name of the remote port"),
-	NAME(rname, 15, ALL, NEED_REMOTE, "name of the remote address"),
-	STRING(rname_source, 12, ALL, NEED_REMOTE, get_rname_source,
+	NAME(rname, 15, ALL, NEED_RNAME, "name of the remote address"),
+	STRING(rname_source, 12, ALL, NEED_RNAME, get_rname_source,
 	       "how that name is known: dns, hosts, lookup"),
-	STRING(nat_raddr, 15, ALL, NEED_REMOTE, get_nat_raddr,
+	STRING(nat_raddr, 15, ALL, NEED_NAT, get_nat_raddr,
 	       "address of the real other end, where this host translates it"),
-	NUMBER(nat_rport, 9, ALL, NEED_REMOTE, get_nat_rport, "port of the real other end"),
+	NUMBER(nat_rport, 9, ALL, NEED_NAT, get_nat_rport, "port of the real other end"),
 	WORD(lorigin, 7, ALL, NEED_LOCAL, lorigin, names_lorigins,
 	     "who chose the port: dynamic or bound"),
 	STRING(ifname, 8, ALL, NEED_LINK, get_ifname, "the interface it goes by (--link)"),
@@ -393,5 +393,6 @@ uint32_t field_needs_held(const struct line *l)
 	       need_if(has_local(e), NEED_LOCAL) | need_if(e->owner.pid, NEED_OWNER | NEED_PID) |
 	       need_if(e->ipv == 4 || e->ipv == 6, NEED_IP) |
 	       need_if(e->proto == IPPROTO_TCP, NEED_TCP) | need_if(listens(e), NEED_LISTENS) |
-	       need_if(e->peer_pid, NEED_PEER) | need_if(l->link, NEED_LINK) | kind_needs(e);
+	       need_if(e->peer_pid, NEED_PEER) | need_if(l->link, NEED_LINK) |
+	       need_if(l->nat, NEED_NAT) | need_if(l->rname.len, NEED_RNAME) | kind_needs(e);
 }

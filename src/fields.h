@@ -43,18 +43,21 @@ enum field_from {
 #define NEED_PID 32   /* and it is a process, not what a rule names */
 #define NEED_IP 64    /* IPv4 or IPv6 */
 #define NEED_TCP 128
-#define NEED_NONZERO 256  /* 0 says: not known */
+#define NEED_RNAME 256	  /* the remote address has a name */
 #define NEED_TOTALS 512	  /* the kernel has counted */
 #define NEED_PEER 1024	  /* the process at the other end is known */
 #define NEED_CLOSER 2048  /* the process that closed it, and it is not the owner */
 #define NEED_LISTENS 4096 /* a socket of TCP that listens */
 #define NEED_QUEUES 8192  /* it can be read and written */
+#define NEED_NAT 16384	  /* --nat, and the remote address is translated */
 #define NEED_LINK 32768	  /* --link, and there is a remote side */
+/* From here on what no line lacks: the shape of its JSON does not depend on it. */
+#define NEED_NONZERO 65536 /* 0 says: not known */
 /*
  * No need but a mark: the value depends on nothing but the owner, the network namespace and strings
  * of the line. These rows follow each other.
  */
-#define FIELD_KEPT 16384
+#define FIELD_KEPT 131072
 
 #define FIELD_KEY_MAX 24
 #define FIELD_CNT_MAX 80
@@ -63,11 +66,11 @@ struct field {
 	const char *name;
 	char key[FIELD_KEY_MAX]; /* ,"name": as JSON wants it */
 	uint8_t key_len;
-	uint8_t width;	/* of the text column, more when a value needs it */
-	uint8_t type;	/* enum field_type */
-	uint8_t from;	/* enum field_from */
-	uint16_t needs; /* NEED_* */
+	uint8_t width; /* of the text column, more when a value needs it */
+	uint8_t type;  /* enum field_type */
+	uint8_t from;  /* enum field_from */
 	uint16_t offset;
+	uint32_t needs;		   /* NEED_* */
 	uint32_t kinds;		   /* 1 << enum event_kind: events that have it */
 	uint64_t mask;		   /* of a number: as long as it */
 	const struct words *words; /* whose number it is */

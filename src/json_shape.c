@@ -25,9 +25,7 @@ struct key {
 
 _Static_assert(offsetof(struct event, flags) + 1 == FIRST_BYTE + sizeof(uint32_t), "struct key");
 _Static_assert(EVENT_HEAD_SIZE == OTHER_BYTE + OTHER_CNT, "struct key");
-_Static_assert(EVENT_KIND_CNT <= 256 && CLASS_CNT <= 16 && FIELD_KEPT <= UINT16_MAX &&
-		       NEED_LINK <= UINT16_MAX,
-	       "struct key");
+_Static_assert(EVENT_KIND_CNT <= 256 && CLASS_CNT <= 16 && NEED_LINK <= UINT16_MAX, "struct key");
 
 struct shape {
 	struct key key;
