@@ -77,12 +77,15 @@ NOT_IN_VMS = re.compile(r'test_(route|icmp|firewall|cgroup)\[non-blocking|test_r
 VARIANTS_IN_VMS = 3  # of a test with parameters: the first ones
 # What attaches nothing, or the same programs with every backend: on each kernel one runs them.
 ONE_BACKEND = re.compile(
-    r'test_(list|podman)\.py::|test_hooks\.py::test_(maps|exits)|test_existing\.py::test_(as_ss|names|shared|while|filter)'
-    r'|test_ports\.py::test_(rows|connections|one_row|two_namesp|no_drift|drift)')
-# The same, of the names: what kernels differ in besides, the others show. The oldest and the newest run them.
+    r'test_(list|ports|podman|idle|command|nat)\.py::|test_hooks\.py::test_(maps|exits)'
+    r'|test_existing\.py::test_(as_ss|names|shared|while|filter)|test_resolvers\.py::|test_loss\.py::test_(reader|goes|udp)')
+# The same; what kernels differ in besides, the others show. The oldest and the newest run them.
 ONE_BACKEND_OF_TWO = re.compile(
-    r'test_cgroups\.py::test_(short|older|long|version)|test_nat\.py::test_(not_loaded|asking|list|two|to_itself|namesp)'
-    r'|test_libc_names\.py::test_(of|sec|noth|filt)|test_link\.py::test_(list|full|no_link|no_arp|point|hostile|existing)'
+    r'test_list\.py::test_(passed|never|dup|threads|many|wanted|filters_of|while|own|what|not_privileged)'
+    r'|test_ports\.py::test_(rows|connections|one_row|no_drift|drift|program|nginx)|test_command\.py::test_(children|short)'
+    r'|test_cgroups\.py::test_(short|older|long|version)|test_nat\.py::test_(not_loaded|asking|list|two|to_itself|namesp)'
+    r'|test_libc_names\.py::test_(of|sec|noth|filt)'
+    r'|test_link\.py::test_(list|full|no_link|no_arp|point|hostile|existing|metrics|options|refused|udp_|listener)'
     r'|test_dns\.py::test_(large|stream|malformed|clients|stub|own_name|not_asked|asked|two)'
     r'|test_resolvers\.py::test_(client|ask|all|own|pipe|forged)')
 
